@@ -1,0 +1,213 @@
+"""The Plan: what a configuration means, with every default merged and every name numbered.
+
+A Plan is a value. It is frozen, made of tuples and plain scalars, and pickles: a short-lived child builds it and
+hands it to the master. Servers, backends, frontends and binds are referred to by their index in the tuples below.
+
+Units: every ``*_ms`` is milliseconds, and 0 means "no limit" (HAProxy's infinite timeout). Every ``maxconn`` counts
+connections, and 0 means "no limit of its own".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+
+class Balance(IntEnum):
+    """How a backend chooses a server (HAProxy manual, section 4.2 ``balance``). The values are layout.h's."""
+
+    ROUNDROBIN = 0
+    STATIC_RR = 1
+    LEASTCONN = 2
+    SOURCE = 3
+
+
+class CheckKind(Enum):
+    """What a health check does once it is connected."""
+
+    TCP = "tcp"
+    HTTP = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where in the configuration something was said; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A socket address. ``family`` is ``inet``, ``inet6``, ``unix`` or ``abstract``.
+
+    ``host`` is a numeric address (``0.0.0.0`` and ``::`` for any), a path for ``unix``, a name for ``abstract``.
+    ``port`` is 0 for unix and abstract sockets, and for a server that has none of its own.
+    """
+
+    family: str
+    host: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        if self.family == "unix":
+            return self.host
+        if self.family == "abstract":
+            return f"abns@{self.host}"
+        host = f"[{self.host}]" if self.family == "inet6" else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets."""
+
+    key: str
+    frontend: int
+    address: Address
+    location: Location
+    v6only: bool | None = None
+    backlog: int = 4096
+    inherited_fd: int | None = None
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogTarget:
+    """One ``log`` line. ``address`` is ``stdout``, ``stderr``, or the Address of a datagram socket.
+
+    Levels are syslog's numbers: 0 emerg to 7 debug. Nothing less severe than ``max_level`` is sent; nothing is sent
+    as more severe than ``min_level``.
+    """
+
+    address: Address | str
+    format: str
+    facility: int
+    max_level: int = 7
+    min_level: int = 0
+    length: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``)."""
+
+    name: str
+    backend: int
+    location: Location
+    maxconn: int = 0
+    client_ms: int = 0
+    client_fin_ms: int = 0
+    logs: tuple[int, ...] = ()
+    tcplog: bool = False
+    dontlognull: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A proxy's server side. Its servers are ``plan.servers[first_server : first_server + server_count]``.
+
+    ``redispatch`` is HAProxy's interval: 0 off, -1 on the last retry (at once for a non-deterministic algorithm), n
+    every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``).
+    """
+
+    name: str
+    balance: Balance
+    first_server: int
+    server_count: int
+    location: Location
+    is_listen: bool = False
+    connect_ms: int = 0
+    server_ms: int = 0
+    server_fin_ms: int = 0
+    tunnel_ms: int = 0
+    queue_ms: int = 0
+    retries: int = 3
+    redispatch: int = 0
+    logs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How a server's health is probed. Times as HAProxy counts them: from the end of one check to the next start.
+
+    ``connect_ms`` bounds the connect; ``read_ms`` bounds what follows it, and 0 means that the whole check shares
+    ``connect_ms``. ``request`` is what an HTTP check sends.
+    """
+
+    kind: CheckKind
+    address: Address
+    inter_ms: int = 2000
+    fastinter_ms: int = 2000
+    downinter_ms: int = 2000
+    rise: int = 2
+    fall: int = 3
+    connect_ms: int = 2000
+    read_ms: int = 0
+    request: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One destination. ``check`` is None when it is not checked (it is then always up)."""
+
+    name: str
+    backend: int
+    address: Address
+    location: Location
+    weight: int = 1
+    backup: bool = False
+    disabled: bool = False
+    maxconn: int = 0
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsBind:
+    """Where the master serves /metrics, /healthz and /readyz, and the path of the metrics on it."""
+
+    address: Address
+    location: Location
+    path: str = "/metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What concerns the service as a whole. ``workers`` 0 means one for each CPU; ``maxconn`` 0 means automatic."""
+
+    workers: int = 0
+    pin: bool = False
+    maxconn: int = 0
+    nofile: int = 0
+    user: str | None = None
+    uid: int | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] = ()
+    chroot: str | None = None
+    daemon: bool = False
+    pidfile: str | None = None
+    hard_stop_after_ms: int = 0
+    spread_checks: int = 0
+    log_tag: str = "fastlb"
+    log_hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the master and, compiled, the workers need to know. ``digest`` is SHA-256 of the texts read."""
+
+    process: Process
+    binds: tuple[Bind, ...]
+    frontends: tuple[Frontend, ...]
+    backends: tuple[Backend, ...]
+    servers: tuple[Server, ...]
+    log_targets: tuple[LogTarget, ...]
+    metrics: tuple[MetricsBind, ...]
+    files: tuple[str, ...]
+    digest: str

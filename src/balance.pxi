@@ -1,0 +1,196 @@
+# Choosing a server: a pure reading of schedule, states, gauges and cursor. No I/O, no clock.
+# A schedule holds slots. Whatever it says is checked against the session's own plan: a slot of a server that this
+# plan lacks, or that stands in another backend, is passed over.
+
+cdef enum:
+    PICK_NONE = 0    # nobody is usable
+    PICK_FULL = 1    # somebody is usable, all at their maxconn
+    PICK_FOUND = 2
+
+ctypedef struct schedule_t:
+    const uint16_t *slots
+    uint32_t length
+
+
+cdef schedule_t balance_schedule(worker_t *w, plan_backend *backend) noexcept nogil:
+    cdef uint64_t word = load_acquire(&w.control.backends[backend.slot].schedule)
+    cdef uint64_t offset = word >> 32
+    cdef schedule_t schedule
+    schedule.length = <uint32_t>word
+    schedule.slots = &w.control.arena[0] + offset
+    if offset + schedule.length > ARENA_ENTRIES:
+        schedule.length = 0
+    return schedule
+
+
+cdef plan_server *balance_lookup(session_t *s, uint16_t slot) noexcept nogil:
+    cdef plan_header *header = s.plan.header
+    cdef plan_server *server
+    cdef uint32_t index
+    if slot >= header.slot_count:
+        return NULL
+    index = (<uint32_t *>(<uint8_t *>header + header.slot_offset))[slot]
+    if index - s.backend.first_server >= s.backend.server_count:
+        return NULL
+    server = <plan_server *>(<uint8_t *>header + header.server_offset) + index
+    return server
+
+
+cdef bint server_usable(worker_t *w, plan_server *server) noexcept nogil:
+    return load_relaxed(&w.control.servers[server.slot].state) & SERVER_USABLE != 0
+
+
+cdef uint64_t server_weight(worker_t *w, plan_server *server) noexcept nogil:
+    return load_relaxed(&w.control.servers[server.slot].state) >> SERVER_WEIGHT_SHIFT & 0xffff
+
+
+cdef uint64_t server_load_total(worker_t *w, uint32_t slot) noexcept nogil:
+    # Over all workers: connections that count against the server's maxconn.
+    cdef uint64_t total = 0
+    cdef uint64_t i
+    for i in range(w.control.workers):
+        total += load32_relaxed(&worker_row_at(w, i).server_load[slot])
+    return total
+
+
+cdef uint64_t server_queued_total(worker_t *w, uint32_t slot) noexcept nogil:
+    cdef uint64_t total = 0
+    cdef uint64_t i
+    for i in range(w.control.workers):
+        total += load_relaxed(&worker_row_at(w, i).servers[slot].queued)
+    return total
+
+
+cdef bint server_claim(worker_t *w, plan_server *server) noexcept nogil:
+    # Add first, then sum: of several workers that claim at once, the last to add sees all the others, so the limit
+    # is never passed. Two may both step back where one had room; the waiting one looks again within 50 ms.
+    cdef uint32_t *load = &w.row.server_load[server.slot]
+    cdef uint64_t limit = load_relaxed(&w.control.servers[server.slot].maxconn)
+    store32_relaxed(load, load[0] + 1)
+    if limit == 0:
+        return True
+    full_fence()
+    if server_load_total(w, server.slot) <= limit:
+        return True
+    store32_relaxed(load, load[0] - 1)
+    return False
+
+
+cdef void server_unclaim(worker_t *w, plan_server *server) noexcept nogil:
+    cdef uint32_t *load = &w.row.server_load[server.slot]
+    store32_relaxed(load, load[0] - 1)
+
+
+cdef int balance_try(worker_t *w, session_t *s, plan_server *server) noexcept nogil:
+    if server == NULL or not server_usable(w, server):
+        return PICK_NONE
+    if not server_claim(w, server):
+        return PICK_FULL
+    s.target = server
+    return PICK_FOUND
+
+
+cdef int balance_roundrobin(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    # One fetch_add a pick; a server that cannot be used is stepped over without taking another position.
+    cdef schedule_t schedule = balance_schedule(w, s.backend)
+    cdef uint64_t start
+    cdef uint32_t k
+    cdef int verdict, best = PICK_NONE
+    cdef plan_server *server
+    if schedule.length == 0:
+        return PICK_NONE
+    start = fetch_add(&w.shared.backends[s.backend.slot].cursor, 1)
+    for k in range(schedule.length):
+        server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
+        if server == avoid:
+            continue
+        verdict = balance_try(w, s, server)
+        if verdict == PICK_FOUND:
+            return PICK_FOUND
+        best = max(best, verdict)
+    return best
+
+
+cdef int balance_leastconn(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    # Least (served + queued) / weight; equals take turns, because the scan starts one further each time.
+    cdef schedule_t schedule = balance_schedule(w, s.backend)
+    cdef uint64_t start, load, weight, limit, best_load = 0, best_weight = 0
+    cdef uint32_t k
+    cdef int outcome = PICK_NONE
+    cdef plan_server *server
+    cdef plan_server *best = NULL
+    if schedule.length == 0:
+        return PICK_NONE
+    start = fetch_add(&w.shared.backends[s.backend.slot].cursor, 1)
+    for k in range(schedule.length):
+        server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
+        if server == NULL or server == avoid or not server_usable(w, server):
+            continue
+        load = server_load_total(w, server.slot)
+        limit = load_relaxed(&w.control.servers[server.slot].maxconn)
+        if limit and load >= limit:
+            outcome = PICK_FULL
+            continue
+        load += server_queued_total(w, server.slot)
+        weight = max(server_weight(w, server), 1)
+        if best == NULL or load * best_weight < best_load * weight:
+            best, best_load, best_weight = server, load, weight
+    return outcome if best == NULL else balance_try(w, s, best)
+
+
+cdef uint64_t balance_source_hash(cold_t *cold) noexcept nogil:
+    # The address' 32-bit big-endian words, XORed (HAProxy manual, "balance source").
+    cdef uint32_t words[4]
+    memcpy(words, cold.client_address, sizeof(words))
+    return ntohl(words[0]) ^ ntohl(words[1]) ^ ntohl(words[2]) ^ ntohl(words[3])
+
+
+cdef int balance_source(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    cdef schedule_t schedule = balance_schedule(w, s.backend)
+    cdef uint64_t start
+    cdef uint32_t k
+    cdef int verdict
+    cdef plan_server *server
+    if schedule.length == 0:
+        return PICK_NONE
+    start = balance_source_hash(&w.colds[session_index(w, s)])
+    for k in range(schedule.length):
+        server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
+        if server == avoid:
+            continue
+        verdict = balance_try(w, s, server)
+        if verdict != PICK_NONE:
+            s.target = server  # a full one too: a hashed client waits for its own server
+            return verdict
+    return PICK_NONE
+
+
+cdef int balance_pick(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    """Choose and claim a server: s.target. PICK_FULL leaves s.target NULL, or at the one server to wait for."""
+    cdef int verdict
+    s.target = NULL
+    if s.backend.balance == BALANCE_LEASTCONN:
+        verdict = balance_leastconn(w, s, avoid)
+    elif s.backend.balance == BALANCE_SOURCE:
+        verdict = balance_source(w, s, avoid)
+    else:
+        verdict = balance_roundrobin(w, s, avoid)
+    if verdict == PICK_NONE and avoid != NULL:
+        return balance_pick(w, s, NULL)
+    return verdict
+
+
+cdef uint32_t balance_choices(worker_t *w, session_t *s) noexcept nogil:
+    # Usable servers of the schedule, counted to 2: is there another one to go to?
+    cdef schedule_t schedule = balance_schedule(w, s.backend)
+    cdef plan_server *server
+    cdef plan_server *first = NULL
+    cdef uint32_t k
+    for k in range(schedule.length):
+        server = balance_lookup(s, schedule.slots[k])
+        if server == NULL or server == first or not server_usable(w, server):
+            continue
+        if first != NULL:
+            return 2
+        first = server
+    return 1 if first != NULL else 0

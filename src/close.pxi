@@ -1,0 +1,102 @@
+# The one way out of a session: sockets, pipes, claims, gauges, counters, log line, slot.
+
+cdef void session_close_end(end_t *end, bint reset) noexcept nogil:
+    if end.fd < 0:
+        return
+    if reset and not end.flags & END_UNIX:
+        net_reset(end.fd)
+    else:
+        net_close(end.fd)
+    end.fd = -1
+    end.flags = 0
+
+
+cdef bint session_resets_client(session_t *s, uint8_t cause) noexcept nogil:
+    # A FIN would tell the client that all is well: never after an abort of the server's or our own end.
+    return cause == CAUSE_SERVER_ABORT or cause == CAUSE_SHUTDOWN or s.client.flags & END_DEAD != 0
+
+
+cdef bint session_resets_server(session_t *s, uint8_t cause) noexcept nogil:
+    # As long as its FIN is unseen nothing more is wanted from it; RST leaves no TIME_WAIT on a port of ours.
+    return cause != CAUSE_NORMAL and (
+        s.server.flags & END_FIN_READ == 0 or s.server.flags & END_DEAD != 0 or cause == CAUSE_CLIENT_ABORT)
+
+
+cdef uint64_t flow_undelivered(flow_t *f, end_t *sink, bint reset, uint32_t handshake) noexcept nogil:
+    # Received from one side and never acknowledged by the other. A connect's SYN counts as one acknowledged byte.
+    cdef uint64_t acked
+    if sink.fd < 0 or not reset or f.sent == 0 or sink.flags & END_UNIX:
+        return f.received - f.sent
+    acked = net_acked_bytes(sink.fd)
+    acked = acked - handshake if acked >= handshake else 0
+    return f.received - min(f.sent, acked)
+
+
+cdef void session_count_bytes(worker_t *w, session_t *s, bint reset_client, bint reset_server) noexcept nogil:
+    cdef uint64_t n
+    n = flow_undelivered(&s.down, &s.client, reset_client, 0)
+    if n:
+        add(&w.row.frontends[s.frontend.slot].undelivered_bytes_total, n)
+    n = flow_undelivered(&s.up, &s.server, reset_server, 1)
+    if n and s.target != NULL:
+        add(&w.row.servers[s.target.slot].undelivered_bytes_total, n)
+
+
+cdef void session_count_end(worker_t *w, session_t *s, uint8_t cause) noexcept nogil:
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef server_row *server
+    cdef uint64_t took_us
+    add(&w.row.frontends[s.frontend.slot].ended_total[cause], 1)
+    if s.backend != NULL:
+        add(&w.row.backends[s.backend.slot].ended_total[cause], 1)
+    if s.target == NULL:
+        return
+    server = &w.row.servers[s.target.slot]
+    add(&server.ended_total[cause], 1)
+    if cold.connected_us:
+        took_us = w.now_us - cold.accepted_us
+        add(&server.session_us_total, took_us)
+        add(&server.session_cells[histogram_cell(took_us)], 1)
+
+
+cdef void session_leave_backend(worker_t *w, session_t *s, uint8_t state) noexcept nogil:
+    if s.backend == NULL:
+        return
+    queue_leave(w, s)
+    if s.target != NULL:
+        if state == SESSION_CONNECTING:
+            sub(&w.row.servers[s.target.slot].connecting, 1)
+        sub(&w.row.servers[s.target.slot].sessions, 1)
+        server_unclaim(w, s.target)
+        queue_wake(w, s.backend)
+    sub(&w.row.backends[s.backend.slot].sessions, 1)
+
+
+cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil:
+    cdef uint32_t index = session_index(w, s)
+    cdef uint8_t state = s.state
+    cdef bint reset_client = session_resets_client(s, cause)
+    cdef bint reset_server = session_resets_server(s, cause)
+    if state == SESSION_FREE:
+        return
+    s.cause = cause
+    session_count_bytes(w, s, reset_client, reset_server)
+    session_count_end(w, s, cause)
+    flow_drop(w, &s.up)
+    flow_drop(w, &s.down)
+    session_close_end(&s.client, reset_client)
+    session_close_end(&s.server, reset_server)
+    timer_unlink(w, index)
+    session_leave_backend(w, s, state)
+    if s.frontend.flags & FRONTEND_TCPLOG:
+        log_session(w, s, state)
+    sub(&w.row.frontends[s.frontend.slot].sessions, 1)
+    sub(&w.row.counters.sessions, 1)
+    sub(&w.row.counters.connections, 1)
+    add(&w.row.counters.sessions_closed_total, 1)
+    listen_wake(w, s.frontend)
+    s.state = SESSION_FREE
+    s.deadline_ms = NEVER
+    plan_release(w, s.plan)
+    w.free_sessions[w.free_count] = index
+    w.free_count += 1

@@ -1,0 +1,149 @@
+# Plan -> one sealed memfd without pointers, as layout.h describes it. Runs in the master.
+import os
+import socket as _socket
+import struct as _struct
+
+
+def _sockaddr(address):
+    """The bytes of a struct sockaddr for a plan's Address. ValueError if it has no such form."""
+    if address.family == "inet":
+        packed = _socket.inet_pton(_socket.AF_INET, address.host)
+        return _struct.pack("=H2s4s8x", _socket.AF_INET, _struct.pack("!H", address.port), packed)
+    if address.family == "inet6":
+        packed = _socket.inet_pton(_socket.AF_INET6, address.host)
+        return _struct.pack("=H2sI16sI", _socket.AF_INET6, _struct.pack("!H", address.port), 0, packed, 0)
+    path = os.fsencode(address.host)
+    path = b"\0" + path if address.family == "abstract" else path + b"\0"
+    if len(path) > 108:
+        raise ValueError(f"{address}: the path of a unix socket has at most 107 bytes")
+    return _struct.pack("=H", _socket.AF_UNIX) + path
+
+
+def _table(blob, rows):
+    """Append rows of equal size at an 8-byte boundary; returns their offset."""
+    blob.extend(bytes((8 - len(blob) % 8) % 8))
+    offset = len(blob)
+    for row in rows:
+        blob.extend(row)
+    return offset
+
+
+cdef plan_name _name(names, str text):
+    cdef plan_name name
+    encoded = text.encode("utf-8", "surrogateescape")
+    name.offset = <uint32_t>len(names)
+    name.size = <uint32_t>len(encoded)
+    names.extend(encoded)
+    return name
+
+
+cdef bytes _frontend_row(frontend, uint32_t slot, names):
+    cdef plan_frontend row
+    memset(&row, 0, sizeof(row))
+    row.slot = slot
+    row.backend = NO_INDEX if frontend.backend < 0 else <uint32_t>frontend.backend
+    if frontend.logs:
+        row.flags |= FRONTEND_LOG
+        if frontend.tcplog:
+            row.flags |= FRONTEND_TCPLOG
+    if frontend.dontlognull:
+        row.flags |= FRONTEND_DONTLOGNULL
+    row.client_ms = frontend.client_ms
+    row.client_fin_ms = frontend.client_fin_ms
+    row.name = _name(names, frontend.name)
+    return (<char *>&row)[:sizeof(row)]
+
+
+cdef bytes _backend_row(backend, uint32_t slot, names):
+    cdef plan_backend row
+    memset(&row, 0, sizeof(row))
+    row.slot = slot
+    row.balance = int(backend.balance)
+    row.first_server = backend.first_server
+    row.server_count = backend.server_count
+    row.connect_ms = backend.connect_ms
+    row.server_ms = backend.server_ms
+    row.server_fin_ms = backend.server_fin_ms
+    row.tunnel_ms = backend.tunnel_ms
+    row.queue_ms = backend.queue_ms
+    row.retries = backend.retries
+    row.redispatch = backend.redispatch
+    row.name = _name(names, backend.name)
+    return (<char *>&row)[:sizeof(row)]
+
+
+cdef bytes _server_row(server, uint32_t slot, names):
+    cdef plan_server row
+    cdef bytes address = _sockaddr(server.address)
+    memset(&row, 0, sizeof(row))
+    row.slot = slot
+    row.backend = server.backend
+    row.flags = SERVER_FAMILY_UNIX if server.address.family in ("unix", "abstract") else 0
+    row.address_size = <uint32_t>len(address)
+    memcpy(&row.address[0], <const char *>address, len(address))
+    row.name = _name(names, server.name)
+    return (<char *>&row)[:sizeof(row)]
+
+
+cdef bytes _bind_row(bind):
+    cdef plan_bind row
+    row.frontend = bind.frontend
+    return (<char *>&row)[:sizeof(row)]
+
+
+def _slot_table(slots):
+    """Slot of a server -> its index, as u32 each."""
+    table = [NO_INDEX] * (max(slots, default=-1) + 1)
+    for index, slot in enumerate(slots):
+        table[slot] = index
+    return [_struct.pack("=I", entry) for entry in table]
+
+
+def _sealed(bytes blob):
+    """A read-only memfd with these bytes."""
+    cdef int fd = memfd_create(b"fastlb-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+    if fd == -1:
+        raise OSError(errno, os.strerror(errno))
+    try:
+        view = memoryview(blob)
+        while view:
+            view = view[os.write(fd, view):]
+        if fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1:
+            raise OSError(errno, os.strerror(errno))
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
+    """Compile a Plan into a sealed memfd and return its descriptor (the caller's to close).
+
+    ``*_slots`` give the slot of each frontend, backend and server of the plan, in its order. OSError when the memfd
+    cannot be made, ValueError for an address that has no socket form.
+    """
+    cdef plan_header head
+    blob = bytearray(sizeof(plan_header))
+    names = bytearray()
+    memset(&head, 0, sizeof(head))
+    head.magic = PLAN_MAGIC
+    head.version = LAYOUT_VERSION_C
+    head.generation = generation
+    head.bind_count = <uint32_t>len(plan.binds)
+    head.bind_offset = _table(blob, [_bind_row(b) for b in plan.binds])
+    head.frontend_count = <uint32_t>len(plan.frontends)
+    head.frontend_offset = _table(
+        blob, [_frontend_row(f, slot, names) for f, slot in zip(plan.frontends, frontend_slots, strict=True)])
+    head.backend_count = <uint32_t>len(plan.backends)
+    head.backend_offset = _table(
+        blob, [_backend_row(b, slot, names) for b, slot in zip(plan.backends, backend_slots, strict=True)])
+    head.server_count = <uint32_t>len(plan.servers)
+    head.server_offset = _table(
+        blob, [_server_row(s, slot, names) for s, slot in zip(plan.servers, server_slots, strict=True)])
+    head.slot_count = <uint32_t>(max(server_slots, default=-1) + 1)
+    head.slot_offset = _table(blob, _slot_table(server_slots))
+    head.names_bytes = <uint32_t>len(names)
+    head.names_offset = _table(blob, [names])
+    head.total_bytes = <uint32_t>len(blob)
+    blob[:sizeof(plan_header)] = (<char *>&head)[:sizeof(head)]
+    return _sealed(bytes(blob))

@@ -1,0 +1,151 @@
+# From "a session wants a server" to "connected": choice, connect, retries, redispatch.
+
+cdef void target_bind(worker_t *w, session_t *s) noexcept nogil:
+    # s.target was chosen and claimed.
+    cdef server_row *row = &w.row.servers[s.target.slot]
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    add(&row.picked_total, 1)
+    add(&row.sessions, 1)
+    store_relaxed(&row.last_session_us, cold.accepted_real_us + (w.now_us - cold.accepted_us))
+    if cold.assigned_us == 0:
+        cold.assigned_us = w.now_us
+    if cold.queued_us:
+        add(&row.queue_us_total, w.now_us - cold.queued_us)
+        cold.queued_us = 0
+
+
+cdef void target_release(worker_t *w, session_t *s) noexcept nogil:
+    sub(&w.row.servers[s.target.slot].sessions, 1)
+    server_unclaim(w, s.target)
+    s.target = NULL
+    queue_wake(w, s.backend)
+
+
+cdef void session_assign(worker_t *w, session_t *s) noexcept nogil:
+    # The caller must not touch the session afterwards: it may be closed.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef int verdict
+    if s.attempts == 0 and queue_is_busy(w, s):
+        queue_enter(w, s)
+        return
+    verdict = balance_pick(w, s, cold.avoid)
+    if verdict == PICK_FOUND:
+        connect_begin(w, s)
+    elif verdict == PICK_FULL:
+        queue_enter(w, s)
+    else:
+        add(&w.row.backends[s.backend.slot].no_server_total, 1)
+        session_close(w, s, CAUSE_NO_SERVER)
+
+
+cdef void connect_begin(worker_t *w, session_t *s) noexcept nogil:
+    target_bind(w, s)
+    connect_attempt(w, s)
+
+
+cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
+    cdef plan_server *server = s.target
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef int family = (<sockaddr *>server.address).sa_family
+    cdef int rc
+    s.state = SESSION_CONNECTING
+    s.attempts += 1
+    cold.attempt_us = w.now_us
+    add(&w.row.servers[server.slot].connecting, 1)
+    rc = net_open(family)
+    if rc >= 0:
+        s.server.fd = rc
+        s.server.flags = END_UNIX if family == AF_UNIX else 0
+        rc = net_connect(s.server.fd, server.address, server.address_size)
+        if rc == 0 or rc == -EINPROGRESS:
+            rc = net_watch(w.epoll, s.server.fd, SESSION_EVENTS, session_event_data(w, s, 1))
+    if rc < 0:
+        connect_failed(w, s, -rc, False)
+        return
+    s.deadline_ms = w.now_ms + s.backend.connect_ms if s.backend.connect_ms else NEVER
+    timer_update(w, s)
+
+
+cdef bint connect_redispatches(worker_t *w, session_t *s) noexcept nogil:
+    # HAProxy manual, "option redispatch": n > 0 is every n-th retry; -1 the last one, but at once where the algorithm
+    # may choose another server anyway. A server that has gone down meanwhile is left without the option.
+    cdef int32_t interval = s.backend.redispatch
+    if not server_usable(w, s.target):
+        return True
+    if interval == 0 or balance_choices(w, s) < 2:
+        return False
+    if interval > 0:
+        return s.attempts % interval == 0
+    return s.backend.balance != BALANCE_SOURCE or s.attempts == s.backend.retries
+
+
+cdef void connect_count_failure(worker_t *w, session_t *s, int error, bint timed_out) noexcept nogil:
+    cdef server_row *row = &w.row.servers[s.target.slot]
+    sub(&row.connecting, 1)
+    if timed_out:
+        add(&row.connect_timeouts_total, 1)
+    elif net_error_is_local(error):
+        add(&row.local_errors_total, 1)
+        add(&w.row.counters.local_errors_total, 1)
+    else:
+        add(&row.connect_errors_total, 1)
+
+
+cdef uint8_t connect_cause(int error, bint timed_out) noexcept nogil:
+    if timed_out:
+        return CAUSE_CONNECT_TIMEOUT
+    return CAUSE_RESOURCE if net_error_is_local(error) else CAUSE_CONNECT_FAILED
+
+
+cdef void connect_failed(worker_t *w, session_t *s, int error, bint timed_out) noexcept nogil:
+    # Nothing has been forwarded, so another attempt is safe.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef backend_row *backend = &w.row.backends[s.backend.slot]
+    cdef server_row *server = &w.row.servers[s.target.slot]
+    cdef uint64_t pause_ms
+    connect_count_failure(w, s, error, timed_out)
+    session_close_end(&s.server, True)
+    s.state = SESSION_WAITING
+    if s.attempts > s.backend.retries:
+        session_close(w, s, connect_cause(error, timed_out))
+        return
+    if connect_redispatches(w, s):
+        add(&backend.redispatches_total, 1)
+        add(&server.redispatches_total, 1)
+        cold.avoid = s.target
+        s.redispatched = 1
+        target_release(w, s)
+        s.state = SESSION_ACCEPTED  # assigned anew from the ready list: no recursion, whatever `retries` says
+        s.deadline_ms = NEVER
+        ready_push(w, s)
+        return
+    add(&backend.retries_total, 1)
+    add(&server.retries_total, 1)
+    pause_ms = min(s.backend.connect_ms, RETRY_PAUSE_MS) if s.backend.connect_ms else RETRY_PAUSE_MS
+    s.deadline_ms = w.now_ms if timed_out else w.now_ms + pause_ms
+    timer_update(w, s)
+
+
+cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
+    cdef server_row *row = &w.row.servers[s.target.slot]
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef uint64_t took_us = w.now_us - cold.attempt_us
+    sub(&row.connecting, 1)
+    add(&row.sessions_total, 1)
+    add(&row.connect_us_total, took_us)
+    add(&row.connect_cells[histogram_cell(took_us)], 1)
+    cold.connected_us = w.now_us
+    s.state = SESSION_ESTABLISHED
+    s.deadline_ms = NEVER
+    s.active_ms = w.now_ms
+    if s.backend.server_ms == 0 and not s.server.flags & END_UNIX:
+        net_keepalive(s.server.fd)  # no timeout would ever find a dead server
+    timer_update(w, s)
+
+
+cdef void connect_event(worker_t *w, session_t *s) noexcept nogil:
+    if s.server.flags & END_ERROR:
+        connect_failed(w, s, net_error(s.server.fd), False)
+    elif s.server.flags & END_WRITABLE:
+        connect_done(w, s)
+        session_relay(w, s)

@@ -1,0 +1,83 @@
+# The compiled engine. Python objects exist in this file and in views.pxi alone; everything below runs without the GIL.
+# Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort
+from libc.string cimport memcpy, memset
+
+from layout cimport *
+from linux cimport *
+from session cimport *
+
+
+cdef extern from *:
+    """
+    #include <assert.h>
+    #include <string.h>
+    #ifdef FASTLB_DEBUG
+    #define debug_poison(p, n) memset((p), 0xA5, (n))
+    #else
+    #define debug_poison(p, n) ((void)0)
+    #endif
+    #define debug_assert(x) assert(x)
+    #define count_trailing_zeros(x) __builtin_ctzll(x)
+    #if defined(__SANITIZE_ADDRESS__)
+    #define BUILD_NAME "asan"
+    #elif defined(FASTLB_DEBUG)
+    #define BUILD_NAME "debug"
+    #else
+    #define BUILD_NAME "release"
+    #endif
+    """
+    const char *BUILD_NAME
+    void debug_poison(void *p, size_t n) noexcept nogil
+    void debug_assert(bint condition) noexcept nogil
+    int count_trailing_zeros(uint64_t x) noexcept nogil
+
+
+cdef enum:
+    KEEPALIVE_IDLE_S = 60
+    KEEPALIVE_INTERVAL_S = 15
+    KEEPALIVE_PROBES = 4
+    PIPES_IDLE_LIMIT = 64
+    BUFFERS_IDLE_LIMIT = 256
+    FULL_READS_TO_SPLICE = 2
+    RETRY_PAUSE_MS = 1000
+    LIMIT_PAUSE_MS = 50
+    RESOURCE_PAUSE_MS = 100
+    LINGER_FIRST_MS = 10
+    LINGER_LAST_MS = 640
+    HEARTBEAT_MS = 500
+    LOG_FLUSH_MS = 20
+    RUN_IS_CONTROL = 1
+    RUN_IS_DRAINED = 2
+    RUN_IS_TIMEOUT = 3
+
+cdef uint64_t NEVER = ~<uint64_t>0
+cdef uint64_t EVENT_KIND = <uint64_t>3 << 62
+cdef uint64_t EVENT_SESSION = 0
+cdef uint64_t EVENT_LISTENER = <uint64_t>1 << 62
+cdef uint64_t EVENT_CONTROL = <uint64_t>2 << 62
+cdef uint64_t EVENT_KICK = <uint64_t>3 << 62
+cdef uint32_t SESSION_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET
+
+
+cdef inline worker_row *worker_row_at(worker_t *w, uint64_t number) noexcept nogil:
+    return <worker_row *>(w.rows + number * SHM_ROW_BYTES)
+
+
+include "net.pxi"
+include "pipe.pxi"
+include "timer.pxi"
+include "balance.pxi"
+include "queue.pxi"
+include "relay.pxi"
+include "plan.pxi"
+include "log.pxi"
+include "session.pxi"
+include "connect.pxi"
+include "close.pxi"
+include "listen.pxi"
+include "loop.pxi"
+include "compile.pxi"
+include "views.pxi"
+include "worker.pxi"

@@ -1,0 +1,307 @@
+/* What master and workers share: the layout of the shared memfd and of a compiled plan.
+ *
+ * Every word has one kind, and its struct says which:
+ *   single-writer  one process stores it, everybody may load it
+ *   fetch_add      changed by atomic addition only
+ *   mask           one bit for each worker, changed by atomic or/and only
+ * No lock exists, so no dead process can hold one. All words are 64 bits (or 32) and naturally aligned.
+ */
+#ifndef FASTLB_LAYOUT_H
+#define FASTLB_LAYOUT_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LAYOUT_VERSION 1u
+#define SHM_MAGIC 0x666173746c622d73ull  /* "fastlb-s" */
+#define PLAN_MAGIC 0x666173746c622d70ull /* "fastlb-p" */
+
+#define MAX_WORKERS 64
+#define MAX_FRONTENDS 4096
+#define MAX_BACKENDS 4096
+#define MAX_SERVERS 16384
+#define MAX_QUEUES (MAX_BACKENDS + MAX_SERVERS)
+#define ARENA_ENTRIES (64u << 20)
+#define HISTOGRAM_CELLS 128
+#define MAX_CAUSES 16
+#define LOG_RING_BYTES (1u << 20)
+#define LOG_LINE_BYTES 1024
+
+#define CACHE_LINE _Alignas(64)
+
+/* ---- why a session ended; the order is the order of CAUSES in engine.pyx ---- */
+enum cause {
+    CAUSE_NORMAL = 0,
+    CAUSE_CLIENT_ABORT = 1,
+    CAUSE_SERVER_ABORT = 2,
+    CAUSE_CLIENT_TIMEOUT = 3,
+    CAUSE_SERVER_TIMEOUT = 4,
+    CAUSE_CONNECT_FAILED = 5,
+    CAUSE_CONNECT_TIMEOUT = 6,
+    CAUSE_CONNECT_CLIENT_TIMEOUT = 7,
+    CAUSE_CONNECT_CLIENT_ABORT = 8,
+    CAUSE_NO_SERVER = 9,
+    CAUSE_QUEUE_TIMEOUT = 10,
+    CAUSE_QUEUE_CLIENT_ABORT = 11,
+    CAUSE_RESOURCE = 12,
+    CAUSE_SHUTDOWN = 13,
+    CAUSE_WORKER_LOST = 14, /* counted by the master, for the sessions of a worker that died */
+    CAUSE_COUNT = 15,
+};
+
+/* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */
+#define SERVER_USABLE 1ull
+#define SERVER_WEIGHT_SHIFT 8
+
+struct server_control {
+    uint64_t state; /* SERVER_USABLE | weight << SERVER_WEIGHT_SHIFT */
+    uint64_t maxconn;
+};
+
+struct frontend_control {
+    uint64_t maxconn;
+};
+
+struct backend_control {
+    uint64_t schedule; /* offset << 32 | length, into the arena */
+};
+
+struct log_tail {
+    CACHE_LINE uint64_t bytes; /* read so far from that worker's ring */
+};
+
+struct shm_control {
+    uint64_t magic;
+    uint64_t version;
+    uint64_t total_bytes;
+    uint64_t workers; /* rows that may be in use: 0 .. workers-1 */
+    uint64_t maxconn; /* of the whole service, 0 = none */
+    CACHE_LINE struct log_tail log_tails[MAX_WORKERS];
+    CACHE_LINE struct frontend_control frontends[MAX_FRONTENDS];
+    CACHE_LINE struct backend_control backends[MAX_BACKENDS];
+    CACHE_LINE struct server_control servers[MAX_SERVERS];
+    /* Schedules: slots of servers. A reader checks that the server belongs to its backend in its own plan, so a
+     * torn or recycled read can only cost another look, never a wrong destination. */
+    CACHE_LINE uint16_t arena[ARENA_ENTRIES];
+};
+
+/* ---- shared region: the few words that several workers write ---- */
+struct backend_shared {
+    CACHE_LINE uint64_t cursor;  /* fetch_add: position in the schedule */
+    CACHE_LINE uint64_t tickets; /* fetch_add: order of arrival in the queues; the first ticket is 1 */
+    uint64_t waiting;            /* mask: workers that have a session queued here or for a server of it */
+};
+
+struct frontend_shared {
+    CACHE_LINE uint64_t paused; /* mask: workers that stopped accepting for it */
+};
+
+struct shm_shared {
+    CACHE_LINE uint64_t paused; /* mask: workers that stopped accepting for the limit of the service */
+    struct frontend_shared frontends[MAX_FRONTENDS];
+    struct backend_shared backends[MAX_BACKENDS];
+};
+
+/* ---- one row for each worker: written by that worker alone (single-writer) ---- */
+struct frontend_row {
+    uint64_t sessions;
+    uint64_t sessions_total;
+    uint64_t received_bytes_total;
+    uint64_t sent_bytes_total;
+    uint64_t undelivered_bytes_total;
+    uint64_t ended_total[MAX_CAUSES];
+};
+
+struct backend_row {
+    uint64_t sessions;
+    uint64_t queued;
+    uint64_t sessions_total;
+    uint64_t queued_total;
+    uint64_t retries_total;
+    uint64_t redispatches_total;
+    uint64_t no_server_total;
+    uint64_t ended_total[MAX_CAUSES];
+};
+
+struct server_row {
+    uint64_t sessions;
+    uint64_t connecting;
+    uint64_t queued;
+    uint64_t picked_total;
+    uint64_t sessions_total;
+    uint64_t connect_errors_total;
+    uint64_t connect_timeouts_total;
+    uint64_t local_errors_total;
+    uint64_t retries_total;
+    uint64_t redispatches_total;
+    uint64_t received_bytes_total;
+    uint64_t sent_bytes_total;
+    uint64_t undelivered_bytes_total;
+    uint64_t connect_us_total;
+    uint64_t session_us_total;
+    uint64_t queue_us_total;
+    uint64_t last_session_us; /* CLOCK_REALTIME */
+    uint64_t ended_total[MAX_CAUSES];
+    uint64_t connect_cells[HISTOGRAM_CELLS];
+    uint64_t session_cells[HISTOGRAM_CELLS];
+};
+
+struct worker_counters {
+    uint64_t pid;
+    uint64_t heartbeat_ms; /* CLOCK_MONOTONIC */
+    uint64_t generation;
+    uint64_t oldest_generation; /* of any session that still lives */
+    uint64_t sessions;
+    uint64_t sessions_total;
+    uint64_t accepts_total;
+    uint64_t accept_errors_total;
+    uint64_t accept_pauses_total;
+    uint64_t pipes;
+    uint64_t pipes_idle;
+    uint64_t buffers;
+    uint64_t bytes_copied_total;
+    uint64_t bytes_spliced_total;
+    uint64_t log_lines_total;
+    uint64_t log_dropped_total;
+    uint64_t stale_events_total;
+    uint64_t turns_total;
+    uint64_t pipes_taken_total;
+    uint64_t pipes_returned_total;
+    uint64_t local_errors_total;
+    uint64_t sessions_closed_total;
+    uint64_t connections; /* accepted sockets that are open, in whatever state */
+};
+
+struct worker_row {
+    CACHE_LINE struct worker_counters counters;
+    CACHE_LINE uint64_t log_head; /* bytes written so far to log_ring */
+    /* Compact gauge: connections to a server that count against its maxconn, connecting ones included. */
+    CACHE_LINE uint32_t server_load[MAX_SERVERS];
+    CACHE_LINE uint64_t queue_heads[MAX_QUEUES]; /* ticket of the first in the queue, 0 = empty */
+    CACHE_LINE struct frontend_row frontends[MAX_FRONTENDS];
+    CACHE_LINE struct backend_row backends[MAX_BACKENDS];
+    CACHE_LINE struct server_row servers[MAX_SERVERS];
+    CACHE_LINE uint8_t log_ring[LOG_RING_BYTES];
+};
+
+/* A record in the ring: this header, then `size` bytes of text, padded to 8. size 0 = skip to the ring's start. */
+struct log_record {
+    uint32_t size;
+    uint8_t level;
+    uint8_t kind;
+    uint16_t frontend; /* slot */
+    uint64_t time_us;  /* CLOCK_REALTIME */
+};
+_Static_assert(sizeof(struct log_record) == 16, "log records are 8-byte aligned");
+_Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the ring's end");
+
+#define PAGE 4096ull
+#define PAGE_ROUND(n) (((uint64_t)(n) + PAGE - 1) & ~(PAGE - 1))
+#define SHM_CONTROL_BYTES PAGE_ROUND(sizeof(struct shm_control))
+#define SHM_SHARED_BYTES PAGE_ROUND(sizeof(struct shm_shared))
+#define SHM_ROW_BYTES PAGE_ROUND(sizeof(struct worker_row))
+#define SHM_WRITABLE_BYTES (SHM_SHARED_BYTES + MAX_WORKERS * SHM_ROW_BYTES)
+#define SHM_TOTAL_BYTES (SHM_CONTROL_BYTES + SHM_WRITABLE_BYTES)
+
+/* ---- a compiled plan: one sealed memfd, offsets from its start, no pointer ---- */
+#define NO_INDEX 0xffffffffu
+
+#define FRONTEND_LOG 1u
+#define FRONTEND_TCPLOG 2u
+#define FRONTEND_DONTLOGNULL 4u
+
+#define SERVER_FAMILY_UNIX 1u
+
+struct plan_name {
+    uint32_t offset;
+    uint32_t size;
+};
+
+struct plan_bind {
+    uint32_t frontend;
+};
+
+struct plan_frontend {
+    uint32_t slot;
+    uint32_t backend; /* or NO_INDEX */
+    uint32_t flags;
+    uint32_t client_ms;
+    uint32_t client_fin_ms;
+    struct plan_name name;
+};
+
+struct plan_backend {
+    uint32_t slot;
+    uint32_t balance;
+    uint32_t first_server;
+    uint32_t server_count;
+    uint32_t connect_ms;
+    uint32_t server_ms;
+    uint32_t server_fin_ms;
+    uint32_t tunnel_ms;
+    uint32_t queue_ms;
+    uint32_t retries;
+    int32_t redispatch;
+    struct plan_name name;
+};
+
+struct plan_server {
+    uint32_t slot;
+    uint32_t backend;
+    uint32_t flags;
+    uint32_t address_size;
+    uint8_t address[112];
+    struct plan_name name;
+};
+
+struct plan_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t total_bytes;
+    uint64_t generation;
+    uint32_t bind_count, bind_offset;
+    uint32_t frontend_count, frontend_offset;
+    uint32_t backend_count, backend_offset;
+    uint32_t server_count, server_offset;
+    uint32_t slot_count, slot_offset; /* slot of a server -> its index, or NO_INDEX */
+    uint32_t names_offset, names_bytes;
+};
+
+enum { BALANCE_ROUNDROBIN = 0, BALANCE_STATIC_RR = 1, BALANCE_LEASTCONN = 2, BALANCE_SOURCE = 3, BALANCE_COUNT = 4 };
+
+/* ---- atomics: Cython has none ---- */
+static inline uint64_t load_relaxed(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline uint64_t load_acquire(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void store_relaxed(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+static inline void store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline uint64_t fetch_add(uint64_t *p, uint64_t n) { return __atomic_fetch_add(p, n, __ATOMIC_SEQ_CST); }
+static inline uint64_t fetch_or(uint64_t *p, uint64_t n) { return __atomic_fetch_or(p, n, __ATOMIC_SEQ_CST); }
+static inline uint64_t fetch_and(uint64_t *p, uint64_t n) { return __atomic_fetch_and(p, n, __ATOMIC_SEQ_CST); }
+static inline void full_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline uint32_t load32_relaxed(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void store32_relaxed(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+
+/* A single-writer counter or gauge: its owner adds, readers load. */
+static inline void add(uint64_t *p, uint64_t n) { store_relaxed(p, load_relaxed(p) + n); }
+static inline void sub(uint64_t *p, uint64_t n) { store_relaxed(p, load_relaxed(p) - n); }
+
+/* ---- histograms: 4 cells an octave from 16 us up, the first for less, the last for more ---- */
+static inline uint32_t histogram_cell(uint64_t us)
+{
+    if (us < 16)
+        return 0;
+    uint32_t octave = 63u - (uint32_t)__builtin_clzll(us);
+    uint32_t cell = 1 + (octave - 4) * 4 + (uint32_t)((us >> (octave - 2)) & 3);
+    return cell < HISTOGRAM_CELLS ? cell : HISTOGRAM_CELLS - 1;
+}
+
+static inline uint64_t histogram_bound(uint32_t cell)
+{
+    if (cell == 0)
+        return 16;
+    uint32_t octave = 4 + (cell - 1) / 4, quarter = (cell - 1) % 4;
+    return (1ull << octave) + ((uint64_t)(quarter + 1) << (octave - 2));
+}
+
+#endif

@@ -1,0 +1,161 @@
+# Every system call on a socket, once: EINTR retried, failure returned as -errno, never both.
+
+cdef inline bint net_would_block(ssize_t rc) noexcept nogil:
+    return rc == -EAGAIN
+
+
+cdef ssize_t net_recv(int fd, void *data, size_t size) noexcept nogil:
+    cdef ssize_t n
+    while True:
+        n = recv(fd, data, size, MSG_DONTWAIT)
+        if n >= 0:
+            return n
+        if errno != EINTR:
+            return -errno
+
+
+cdef ssize_t net_send(int fd, const void *data, size_t size) noexcept nogil:
+    cdef ssize_t n
+    while True:
+        n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+        if n >= 0:
+            return n
+        if errno != EINTR:
+            return -errno
+
+
+cdef ssize_t net_splice(int source, int destination, size_t size) noexcept nogil:
+    # Never SPLICE_F_MORE: it holds the last segment back for 200 ms, TCP_NODELAY or not.
+    cdef ssize_t n
+    while True:
+        n = splice(source, NULL, destination, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+        if n >= 0:
+            return n
+        if errno != EINTR:
+            return -errno
+
+
+cdef int net_accept(int listener, sockaddr_storage *peer) noexcept nogil:
+    cdef socklen_t size
+    cdef int fd
+    while True:
+        size = sizeof(sockaddr_storage)
+        peer.ss_family = 0
+        fd = accept4(listener, <sockaddr *>peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        if fd >= 0:
+            return fd
+        if errno != EINTR:
+            return -errno
+
+
+cdef int net_connect(int fd, const uint8_t *address, uint32_t size) noexcept nogil:
+    # An interrupted connect goes on in the kernel: EINTR means what EINPROGRESS means.
+    if connect(fd, <const sockaddr *>address, size) == 0:
+        return 0
+    return -EINPROGRESS if errno == EINTR else -errno
+
+
+cdef int net_error(int fd) noexcept nogil:
+    # SO_ERROR is cleared by reading it: only for sockets that are not connected yet.
+    cdef int error = 0
+    cdef socklen_t size = sizeof(error)
+    if getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1:
+        return errno
+    return error
+
+
+cdef int net_set(int fd, int level, int name, int value) noexcept nogil:
+    return 0 if setsockopt(fd, level, name, &value, sizeof(value)) == 0 else -errno
+
+
+cdef int net_open(int family) noexcept nogil:
+    # TCP_NODELAY as HAProxy sets it always; urgent bytes stay in the stream, where they cannot block splice.
+    cdef int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+    if fd == -1:
+        return -errno
+    if family != AF_UNIX:
+        net_set(fd, IPPROTO_TCP, TCP_NODELAY, 1)
+        net_set(fd, SOL_SOCKET, SO_OOBINLINE, 1)
+    return fd
+
+
+cdef void net_keepalive(int fd) noexcept nogil:
+    net_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1)
+    net_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+    net_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+    net_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES)
+
+
+cdef void net_close(int fd) noexcept nogil:
+    close(fd)
+
+
+cdef void net_reset(int fd) noexcept nogil:
+    # Linger 0: close() sends RST, drops what is unsent and leaves no TIME_WAIT.
+    cdef linger hard
+    hard.l_onoff = 1
+    hard.l_linger = 0
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard))
+    close(fd)
+
+
+cdef int net_readable_bytes(int fd) noexcept nogil:
+    cdef int n = 0
+    return n if ioctl(fd, FIONREAD, &n) == 0 else -errno
+
+
+cdef int net_unacked_bytes(int fd) noexcept nogil:
+    cdef int n = 0
+    return n if ioctl(fd, SIOCOUTQ, &n) == 0 else -errno
+
+
+cdef uint64_t net_acked_bytes(int fd) noexcept nogil:
+    # tcpi_bytes_acked stands 120 bytes into struct tcp_info (Linux 4.2); glibc's header lacks it. 0 when unknown.
+    cdef uint64_t words[16]
+    cdef socklen_t size = sizeof(words)
+    memset(words, 0, sizeof(words))
+    if getsockopt(fd, IPPROTO_TCP, TCP_INFO, words, &size) == -1:
+        return 0
+    return words[15]
+
+
+cdef int net_watch(int epoll, int fd, uint32_t events, uint64_t data) noexcept nogil:
+    cdef epoll_event event
+    event.events = events
+    event.data.u64 = data
+    return 0 if epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 else -errno
+
+
+cdef void net_unwatch(int epoll, int fd) noexcept nogil:
+    # close() alone does not end the watch while another process holds the same socket.
+    cdef epoll_event event
+    epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event)
+
+
+cdef void net_kick(int eventfd) noexcept nogil:
+    cdef uint64_t one = 1
+    if eventfd >= 0 and write(eventfd, &one, sizeof(one)) == -1:
+        pass  # EAGAIN: the counter is full, so the kick is pending anyway
+
+
+cdef void net_unkick(int eventfd) noexcept nogil:
+    cdef uint64_t count
+    if read(eventfd, &count, sizeof(count)) == -1:
+        pass  # somebody else has read it
+
+
+cdef uint64_t net_clock_us(int clock) noexcept nogil:
+    cdef timespec now
+    clock_gettime(clock, &now)
+    return <uint64_t>now.tv_sec * 1000000 + <uint64_t>now.tv_nsec / 1000
+
+
+cdef bint net_error_is_local(int error) noexcept nogil:
+    # Says nothing about the server: our own ports, descriptors or memory ran out.
+    return error in (EADDRNOTAVAIL, EADDRINUSE, EAGAIN, EMFILE, ENFILE, ENOMEM, ENOBUFS, EPERM)
+
+
+cdef bint net_accept_again(int error) noexcept nogil:
+    # That one connection was lost before it was accepted; the next one may be fine (accept(2), "Error handling").
+    return error in (
+        ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM)

@@ -1,0 +1,120 @@
+# Pools of one worker: pipes that hold spliced bytes, and buffers that hold what a partial send left.
+# Neither is ever shared, and both are owned by a flow only while it has bytes in flight.
+
+cdef int pipe_open(worker_t *w) noexcept nogil:
+    # A pipe below 64 KiB (the uid is over pipe-user-pages-soft) holds 2 pages: copying is better than that.
+    cdef pipe_pool_t *pool = &w.pool
+    cdef int fds[2]
+    cdef uint32_t index
+    if pool.free_count == 0 or <int64_t>(pool.open_count + w.row.counters.connections + 1) * 2 > w.descriptor_limit:
+        return -1
+    if pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1:
+        return -1
+    if fcntl(fds[0], F_GETPIPE_SZ) < 65536:
+        close(fds[0])
+        close(fds[1])
+        return -1
+    pool.free_count -= 1
+    index = pool.free[pool.free_count]
+    pool.pipes[index].reader = fds[0]
+    pool.pipes[index].writer = fds[1]
+    pool.open_count += 1
+    store_relaxed(&w.row.counters.pipes, pool.open_count)
+    return <int>index
+
+
+cdef int pipe_take(worker_t *w) noexcept nogil:
+    # Index of an empty pipe, or -1: the caller copies then.
+    cdef pipe_pool_t *pool = &w.pool
+    cdef int index
+    if pool.idle_count:
+        pool.idle_count -= 1
+        index = <int>pool.idle[pool.idle_count]
+        store_relaxed(&w.row.counters.pipes_idle, pool.idle_count)
+    else:
+        index = pipe_open(w)
+    if index >= 0:
+        add(&w.row.counters.pipes_taken_total, 1)
+    return index
+
+
+cdef void pipe_discard(worker_t *w, int index) noexcept nogil:
+    cdef pipe_pool_t *pool = &w.pool
+    close(pool.pipes[index].reader)
+    close(pool.pipes[index].writer)
+    pool.free[pool.free_count] = <uint32_t>index
+    pool.free_count += 1
+    pool.open_count -= 1
+    store_relaxed(&w.row.counters.pipes, pool.open_count)
+
+
+cdef void pipe_release(worker_t *w, int index, uint32_t pending) noexcept nogil:
+    # Bytes left inside would leak into somebody else's stream: such a pipe is closed.
+    cdef pipe_pool_t *pool = &w.pool
+    add(&w.row.counters.pipes_returned_total, 1)
+    if pending or pool.idle_count >= PIPES_IDLE_LIMIT:
+        pipe_discard(w, index)
+        return
+    debug_assert(net_readable_bytes(pool.pipes[index].reader) == 0)
+    pool.idle[pool.idle_count] = <uint32_t>index
+    pool.idle_count += 1
+    store_relaxed(&w.row.counters.pipes_idle, pool.idle_count)
+
+
+cdef int pipe_pool_init(worker_t *w, uint32_t capacity) noexcept nogil:
+    cdef pipe_pool_t *pool = &w.pool
+    cdef uint32_t i
+    pool.pipes = <pipe_t *>calloc(capacity, sizeof(pipe_t))
+    pool.idle = <uint32_t *>calloc(capacity, sizeof(uint32_t))
+    pool.free = <uint32_t *>calloc(capacity, sizeof(uint32_t))
+    if not pool.pipes or not pool.idle or not pool.free:
+        return -ENOMEM
+    pool.capacity = capacity
+    for i in range(capacity):
+        pool.free[i] = capacity - 1 - i
+    pool.free_count = capacity
+    return 0
+
+
+cdef void pipe_pool_close(worker_t *w) noexcept nogil:
+    cdef pipe_pool_t *pool = &w.pool
+    while pool.idle_count:
+        pool.idle_count -= 1
+        pipe_discard(w, <int>pool.idle[pool.idle_count])
+    store_relaxed(&w.row.counters.pipes_idle, 0)
+    free(pool.pipes)
+    free(pool.idle)
+    free(pool.free)
+    memset(pool, 0, sizeof(pipe_pool_t))
+
+
+cdef uint8_t *buffer_take(worker_t *w) noexcept nogil:
+    cdef void *buffer = w.buffers
+    if buffer:
+        w.buffers = (<void **>buffer)[0]
+        w.buffers_free -= 1
+    else:
+        buffer = malloc(COPY_BYTES)
+    if buffer:
+        add(&w.row.counters.buffers, 1)
+    return <uint8_t *>buffer
+
+
+cdef void buffer_release(worker_t *w, uint8_t *buffer) noexcept nogil:
+    sub(&w.row.counters.buffers, 1)
+    debug_poison(buffer, COPY_BYTES)
+    if w.buffers_free >= BUFFERS_IDLE_LIMIT:
+        free(buffer)
+        return
+    (<void **>buffer)[0] = w.buffers
+    w.buffers = buffer
+    w.buffers_free += 1
+
+
+cdef void buffer_pool_close(worker_t *w) noexcept nogil:
+    cdef void *buffer
+    while w.buffers:
+        buffer = w.buffers
+        w.buffers = (<void **>buffer)[0]
+        free(buffer)
+    w.buffers_free = 0

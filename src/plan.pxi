@@ -1,0 +1,80 @@
+# Compiled plans of one worker: mapped read-only, and unmapped with the last session that began under them.
+
+cdef void plan_release(worker_t *w, plan_t *plan) noexcept nogil:
+    cdef plan_t **link = &w.plans
+    if plan == NULL:
+        return
+    plan.references -= 1
+    if plan.references:
+        return
+    while link[0] != plan:
+        link = &link[0].next
+    link[0] = plan.next
+    munmap(plan.header, plan.bytes)
+    free(plan)
+    plan_publish(w)
+
+
+cdef void plan_publish(worker_t *w) noexcept nogil:
+    # The master keeps what the oldest generation in use refers to.
+    cdef uint64_t oldest = ~<uint64_t>0
+    cdef plan_t *plan = w.plans
+    while plan != NULL:
+        oldest = min(oldest, plan.header.generation)
+        plan = plan.next
+    store_relaxed(&w.row.counters.oldest_generation, 0 if w.plans == NULL else oldest)
+    store_relaxed(&w.row.counters.generation, 0 if w.plan == NULL else w.plan.header.generation)
+
+
+cdef bint plan_table_fits(uint64_t total, uint64_t offset, uint64_t count, uint64_t size) noexcept nogil:
+    return offset % 8 == 0 and offset <= total and count <= (total - offset) / size
+
+
+cdef bint plan_is_valid(plan_header *p, uint64_t bytes) noexcept nogil:
+    return (p.magic == PLAN_MAGIC and p.version == LAYOUT_VERSION_C and p.total_bytes <= bytes
+            and plan_table_fits(p.total_bytes, p.bind_offset, p.bind_count, sizeof(plan_bind))
+            and plan_table_fits(p.total_bytes, p.frontend_offset, p.frontend_count, sizeof(plan_frontend))
+            and plan_table_fits(p.total_bytes, p.backend_offset, p.backend_count, sizeof(plan_backend))
+            and plan_table_fits(p.total_bytes, p.server_offset, p.server_count, sizeof(plan_server))
+            and plan_table_fits(p.total_bytes, p.slot_offset, p.slot_count, sizeof(uint32_t))
+            and plan_table_fits(p.total_bytes, p.names_offset, p.names_bytes, 1))
+
+
+cdef int plan_map(worker_t *w, int fd, plan_t **result) noexcept nogil:
+    cdef stat_t status
+    cdef plan_t *plan
+    cdef void *at
+    if fstat(fd, &status) == -1:
+        return -errno
+    if status.st_size < <long long>sizeof(plan_header):
+        return -EINVAL
+    at = mmap(NULL, <size_t>status.st_size, PROT_READ, MAP_SHARED, fd, 0)
+    if at == MAP_FAILED:
+        return -errno
+    plan = <plan_t *>calloc(1, sizeof(plan_t))
+    if plan == NULL or not plan_is_valid(<plan_header *>at, <uint64_t>status.st_size):
+        free(plan)
+        munmap(at, <size_t>status.st_size)
+        return -EINVAL
+    plan.header = <plan_header *>at
+    plan.bytes = <uint64_t>status.st_size
+    plan.references = 1
+    plan.next = w.plans
+    w.plans = plan
+    result[0] = plan
+    return 0
+
+
+cdef plan_frontend *plan_frontend_of_bind(plan_t *plan, uint32_t bind) noexcept nogil:
+    cdef plan_header *p = plan.header
+    cdef plan_bind *row
+    if bind >= p.bind_count:
+        return NULL
+    row = <plan_bind *>(<uint8_t *>p + p.bind_offset) + bind
+    if row.frontend >= p.frontend_count:
+        return NULL
+    return <plan_frontend *>(<uint8_t *>p + p.frontend_offset) + row.frontend
+
+
+cdef const char *plan_text(plan_t *plan, plan_name name) noexcept nogil:
+    return <const char *>plan.header + plan.header.names_offset + name.offset

@@ -1,0 +1,160 @@
+# Waiting for a server's maxconn. A queue belongs to a backend (any server will do) or to a server (that one only).
+# Tickets order the arrivals over all workers: only the holder of the lowest one may claim what was freed. A worker
+# publishes the first ticket of each of its queues, and its bit in the backend's `waiting` mask.
+
+cdef uint32_t queue_of(session_t *s) noexcept nogil:
+    return s.backend.slot if s.target == NULL else MAX_BACKENDS_C + s.target.slot
+
+
+cdef void queue_publish(worker_t *w, uint32_t queue) noexcept nogil:
+    cdef uint32_t first = w.queue_first[queue]
+    store_relaxed(&w.row.queue_heads[queue], 0 if first == NO_INDEX else w.colds[first].ticket)
+
+
+cdef void queue_mark(worker_t *w, plan_backend *backend) noexcept nogil:
+    # Set before the gauges are looked at once more, so that whoever frees a server sees one or the other.
+    cdef uint64_t *waiting = &w.shared.backends[backend.slot].waiting
+    cdef uint64_t bit = <uint64_t>1 << w.number
+    if load_relaxed(&w.row.backends[backend.slot].queued):
+        fetch_or(waiting, bit)
+    else:
+        fetch_and(waiting, ~bit)
+
+
+cdef uint32_t queue_ahead(worker_t *w, uint32_t queue) noexcept nogil:
+    # How many wait in that queue, over all workers.
+    cdef uint64_t total = 0
+    cdef uint64_t i
+    for i in range(w.control.workers):
+        if queue < MAX_BACKENDS_C:
+            total += load_relaxed(&worker_row_at(w, i).backends[queue].queued)
+        else:
+            total += load_relaxed(&worker_row_at(w, i).servers[queue - MAX_BACKENDS_C].queued)
+    return <uint32_t>total
+
+
+cdef void queue_enter(worker_t *w, session_t *s) noexcept nogil:
+    cdef uint32_t index = session_index(w, s)
+    cdef cold_t *cold = &w.colds[index]
+    cdef uint32_t queue = queue_of(s)
+    cold.queue = queue
+    cold.queue_position = queue_ahead(w, queue) + 1
+    cold.queue_on_server = queue >= MAX_BACKENDS_C
+    cold.queued_us = w.now_us
+    cold.ticket = fetch_add(&w.shared.backends[s.backend.slot].tickets, 1) + 1
+    cold.queue_next = NO_INDEX
+    cold.queue_previous = w.queue_last[queue]
+    if cold.queue_previous != NO_INDEX:
+        w.colds[cold.queue_previous].queue_next = index
+    else:
+        w.queue_first[queue] = index
+    w.queue_last[queue] = index
+    w.queued_sessions += 1
+    add(&w.row.backends[s.backend.slot].queued, 1)
+    add(&w.row.backends[s.backend.slot].queued_total, 1)
+    if s.target != NULL:
+        add(&w.row.servers[s.target.slot].queued, 1)
+    s.target = NULL  # nothing is claimed while it waits
+    s.state = SESSION_QUEUED
+    s.deadline_ms = w.now_ms + s.backend.queue_ms if s.backend.queue_ms else NEVER
+    queue_publish(w, queue)
+    queue_mark(w, s.backend)
+    timer_update(w, s)
+    w.queues_dirty = 1
+
+
+cdef void queue_leave(worker_t *w, session_t *s) noexcept nogil:
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef uint32_t queue = cold.queue
+    if queue == NO_INDEX:
+        return
+    if cold.queue_previous != NO_INDEX:
+        w.colds[cold.queue_previous].queue_next = cold.queue_next
+    else:
+        w.queue_first[queue] = cold.queue_next
+    if cold.queue_next != NO_INDEX:
+        w.colds[cold.queue_next].queue_previous = cold.queue_previous
+    else:
+        w.queue_last[queue] = cold.queue_previous
+    cold.queue = NO_INDEX
+    w.queued_sessions -= 1
+    sub(&w.row.backends[s.backend.slot].queued, 1)
+    if queue >= MAX_BACKENDS_C:
+        sub(&w.row.servers[queue - MAX_BACKENDS_C].queued, 1)
+    queue_publish(w, queue)
+    queue_mark(w, s.backend)
+    queue_wake(w, s.backend)
+
+
+cdef void queue_wake(worker_t *w, plan_backend *backend) noexcept nogil:
+    # A server of this backend may have room, or the first in a queue has gone: those who wait look again.
+    cdef uint64_t waiting
+    cdef uint32_t i
+    full_fence()
+    waiting = load_relaxed(&w.shared.backends[backend.slot].waiting)
+    if waiting == 0:
+        return
+    for i in range(w.kick_count):
+        if waiting >> i & 1:
+            if i == w.number:
+                w.queues_dirty = 1
+            else:
+                net_kick(w.kick_fds[i])
+
+
+cdef uint64_t queue_lowest(worker_t *w, uint32_t queue) noexcept nogil:
+    # The lowest ticket that waits in this queue, over all workers; 0 for none.
+    cdef uint64_t i, ticket, lowest = 0
+    for i in range(w.control.workers):
+        ticket = load_relaxed(&worker_row_at(w, i).queue_heads[queue])
+        if ticket and (lowest == 0 or ticket < lowest):
+            lowest = ticket
+    return lowest
+
+
+cdef bint queue_is_busy(worker_t *w, session_t *s) noexcept nogil:
+    # Somebody waits for this backend already: a newcomer must not overtake.
+    return (load_relaxed(&w.shared.backends[s.backend.slot].waiting) != 0
+            and queue_lowest(w, s.backend.slot) != 0)
+
+
+cdef bint queue_serve_first(worker_t *w, uint32_t queue) noexcept nogil:
+    # Let the first of this queue go on, if it is the oldest of all workers and finds room. True: look again.
+    cdef uint32_t index = w.queue_first[queue]
+    cdef session_t *s
+    cdef int verdict
+    if index == NO_INDEX or queue_lowest(w, queue) != w.colds[index].ticket:
+        return False
+    s = &w.sessions[index]
+    verdict = balance_pick(w, s, NULL)
+    if verdict == PICK_FULL:
+        s.target = NULL
+        return False
+    queue_leave(w, s)
+    if verdict == PICK_NONE:
+        add(&w.row.backends[s.backend.slot].no_server_total, 1)
+        session_close(w, s, CAUSE_NO_SERVER)
+    else:
+        connect_begin(w, s)
+    return True
+
+
+cdef void queue_serve(worker_t *w) noexcept nogil:
+    # The queues of this worker that are not empty are found through their sessions' backends: the `waiting` marks.
+    cdef uint32_t i, k
+    cdef plan_backend *backend
+    cdef plan_server *server
+    cdef plan_t *plan = w.plans
+    w.queues_dirty = 0
+    while plan != NULL and w.queued_sessions:
+        for i in range(plan.header.backend_count):
+            backend = <plan_backend *>(<uint8_t *>plan.header + plan.header.backend_offset) + i
+            if load_relaxed(&w.row.backends[backend.slot].queued) == 0:
+                continue
+            while queue_serve_first(w, backend.slot):
+                pass
+            for k in range(backend.server_count):
+                server = <plan_server *>(<uint8_t *>plan.header + plan.header.server_offset) + backend.first_server + k
+                while queue_serve_first(w, MAX_BACKENDS_C + server.slot):
+                    pass
+        plan = plan.next

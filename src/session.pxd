@@ -1,0 +1,200 @@
+# The types of the data plane and their invariants. Bodies are in the .pxi files, one idea each.
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from layout cimport (
+    backend_control, backend_row, backend_shared, frontend_row, plan_backend, plan_frontend, plan_header, plan_server,
+    server_row, shm_control, shm_shared, worker_row,
+)
+from linux cimport epoll_event
+
+# ---- an end of a session: one socket -------------------------------------------------------------------------
+# The flags are what epoll has reported and no call has disproved since (edge-triggered: only a real "would block"
+# clears READABLE or WRITABLE).
+cdef enum:
+    END_READABLE = 1
+    END_WRITABLE = 2
+    END_FIN = 4        # the peer's FIN is in the receive queue, behind all its data
+    END_ERROR = 8      # EPOLLERR was reported: a read will tell which error, after the data before it
+    END_URGENT = 16    # an urgent mark may cut reads short: a short read is then no proof of an empty queue
+    END_DEAD = 32      # a call failed for good; never read from or written to again
+    END_UNIX = 64      # no RST, no TCP options
+    END_FIN_READ = 128 # the FIN has been consumed: this end's peer sends nothing more
+
+ctypedef struct end_t:
+    int fd
+    uint32_t flags
+
+# ---- a flow: the bytes of one direction ----------------------------------------------------------------------
+#   OPEN --EOF or error at the source--> DRAINING --nothing pending--> SHUT
+# `pending` bytes were received and not yet sent: all of them in the pipe, or all of them in the buffer.
+cdef enum:
+    FLOW_OPEN = 0
+    FLOW_DRAINING = 1
+    FLOW_SHUT = 2
+
+cdef enum:
+    MOVER_COPY = 0
+    MOVER_SPLICE = 1
+
+ctypedef struct flow_t:
+    uint8_t state
+    uint8_t mover
+    uint8_t full_reads
+    int32_t pipe          # index in the pool, or -1
+    uint32_t pending
+    uint32_t buffer_at
+    uint8_t *buffer       # from the buffer pool, or NULL
+    uint64_t received
+    uint64_t sent
+
+# ---- a session ------------------------------------------------------------------------------------------------
+#   FREE -> ACCEPTED -> QUEUED -> CONNECTING -> ESTABLISHED -> LINGERING -> FREE
+#              |           ^        |   ^
+#              +-----------+--------+   |          CONNECTING -> WAITING -> CONNECTING: the pause before a retry
+# session_close() is the only way to FREE, from every state.
+cdef enum:
+    SESSION_FREE = 0
+    SESSION_ACCEPTED = 1
+    SESSION_QUEUED = 2
+    SESSION_WAITING = 3
+    SESSION_CONNECTING = 4
+    SESSION_ESTABLISHED = 5
+    SESSION_LINGERING = 6
+
+ctypedef struct plan_t:
+    plan_header *header   # NULL while free
+    uint64_t bytes
+    uint32_t references   # sessions and listeners that point into it, and one while it is the current plan
+    plan_t *next
+
+ctypedef struct session_t:
+    uint8_t state
+    uint8_t ready         # in the ready list
+    uint8_t cause
+    uint8_t redispatched
+    uint16_t attempts     # connects begun
+    uint32_t generation   # changes with each use of this slot
+    end_t client
+    end_t server
+    flow_t up             # client -> server
+    flow_t down           # server -> client
+    uint64_t active_ms    # last progress of bytes, either way
+    uint64_t deadline_ms  # of the state, for states that have one of their own
+    uint32_t timer_tick   # slot of the wheel, or NO_INDEX
+    uint32_t timer_previous
+    uint32_t timer_next
+    uint32_t ready_next
+    plan_t *plan
+    plan_frontend *frontend
+    plan_backend *backend # NULL until one is chosen
+    plan_server *target   # NULL until one is chosen; its load is then claimed
+
+# What is not touched while bytes move.
+ctypedef struct cold_t:
+    uint64_t accepted_us
+    uint64_t accepted_real_us
+    uint64_t assigned_us  # a server was chosen (0: never)
+    uint64_t attempt_us   # the latest connect began
+    uint64_t connected_us
+    uint64_t queued_us
+    uint64_t ticket
+    uint64_t outq_bytes   # last look at the send queue while lingering
+    uint32_t queue_previous
+    uint32_t queue_next
+    uint32_t queue        # index of the queue it waits in, or NO_INDEX
+    uint32_t queue_position
+    uint8_t queue_on_server
+    uint32_t linger_ms    # pause until the next look
+    plan_server *avoid    # the server that failed, for a redispatch
+    uint16_t client_family
+    uint16_t client_port
+    uint8_t client_address[16]
+
+# ---- pools ---------------------------------------------------------------------------------------------------
+ctypedef struct pipe_t:
+    int reader
+    int writer
+
+# A pool of pipes: `idle` holds the indices of the open, empty ones (the last one first), `free` the unused indices.
+ctypedef struct pipe_pool_t:
+    pipe_t *pipes
+    uint32_t *idle
+    uint32_t *free
+    uint32_t capacity
+    uint32_t idle_count
+    uint32_t free_count
+    uint32_t open_count
+
+ctypedef struct listener_t:
+    int fd
+    uint32_t socket_id
+    uint8_t used
+    uint8_t shared
+    uint8_t serving       # to be accepted from
+    uint8_t polled        # in the epoll set
+    uint8_t keep          # named by the running serve()
+    uint16_t batch        # accepts to try at the next readiness
+    plan_t *plan
+    plan_frontend *frontend
+
+# ---- a worker ------------------------------------------------------------------------------------------------
+cdef enum:
+    WHEEL_SLOTS = 4096
+    WHEEL_TICK_MS = 8
+    EVENT_BATCH = 256
+    COPY_BYTES = 16384
+    SPLICE_BYTES = 262144
+    ACCEPT_BATCH = 64
+
+ctypedef struct worker_t:
+    shm_control *control
+    shm_shared *shared
+    uint8_t *rows
+    worker_row *row
+    uint32_t number
+    int epoll
+    int control_fd
+    int kick_fd
+    int master_fd
+    int *kick_fds
+    uint32_t kick_count
+    uint64_t now_us
+    uint64_t now_ms
+
+    session_t *sessions
+    cold_t *colds
+    uint32_t *free_sessions
+    uint32_t free_count
+    uint32_t session_limit
+
+    uint32_t ready_first
+    uint32_t ready_last
+
+    uint32_t wheel[4096]
+    uint64_t wheel_bits[64]
+    uint64_t wheel_tick   # every slot up to this tick has been served
+
+    uint32_t queue_first[20480]
+    uint32_t queue_last[20480]
+    uint32_t queued_sessions
+    uint8_t queues_dirty  # somebody freed a server: look at the queues
+
+    pipe_pool_t pool
+    int descriptor_limit
+    void *buffers         # free list
+    uint32_t buffers_free
+    uint8_t scratch[16384]
+
+    listener_t *listeners
+    uint32_t listener_count
+    uint8_t paused        # some listener waits for a limit or a resource
+    uint64_t resume_ms
+
+    plan_t *plan
+    plan_t *plans
+    uint8_t draining
+    uint64_t logged_ms    # last time the master was told of log lines
+    uint8_t log_waiting
+    long log_second       # whose text is in log_date
+    char log_date[32]
+    epoll_event events[256]

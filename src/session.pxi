@@ -1,0 +1,252 @@
+# A session from accept to close. session_run() is called for every session that something happened to.
+
+cdef inline uint32_t session_index(worker_t *w, session_t *s) noexcept nogil:
+    return <uint32_t>(s - w.sessions)
+
+
+cdef uint64_t session_event_data(worker_t *w, session_t *s, uint32_t side) noexcept nogil:
+    # The generation in it drops an event that was meant for the slot's previous user.
+    return <uint64_t>(s.generation & 0x3fffffff) << 32 | session_index(w, s) << 1 | side
+
+
+cdef void ready_push(worker_t *w, session_t *s) noexcept nogil:
+    cdef uint32_t index = session_index(w, s)
+    if s.ready:
+        return
+    s.ready = 1
+    s.ready_next = NO_INDEX
+    if w.ready_last != NO_INDEX:
+        w.sessions[w.ready_last].ready_next = index
+    else:
+        w.ready_first = index
+    w.ready_last = index
+
+
+cdef uint64_t after(uint64_t since_ms, uint32_t timeout_ms) noexcept nogil:
+    return since_ms + timeout_ms if timeout_ms else NEVER
+
+
+cdef uint32_t session_client_ms(session_t *s) noexcept nogil:
+    if s.state == SESSION_ESTABLISHED:
+        if (s.up.state == FLOW_SHUT or s.down.state == FLOW_SHUT) and s.frontend.client_fin_ms:
+            return s.frontend.client_fin_ms
+        if s.backend.tunnel_ms:
+            return s.backend.tunnel_ms
+    return s.frontend.client_ms
+
+
+cdef uint32_t session_server_ms(session_t *s) noexcept nogil:
+    if (s.up.state == FLOW_SHUT or s.down.state == FLOW_SHUT) and s.backend.server_fin_ms:
+        return s.backend.server_fin_ms
+    return s.backend.tunnel_ms if s.backend.tunnel_ms else s.backend.server_ms
+
+
+cdef uint64_t session_deadline(session_t *s) noexcept nogil:
+    # When session_timeout() is due, in CLOCK_MONOTONIC ms.
+    if s.state == SESSION_LINGERING or s.state == SESSION_FREE:
+        return s.deadline_ms
+    if s.state == SESSION_ESTABLISHED:
+        return min(after(s.active_ms, session_client_ms(s)), after(s.active_ms, session_server_ms(s)))
+    return min(after(s.active_ms, s.frontend.client_ms), s.deadline_ms)
+
+
+cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
+    cdef bint client = after(s.active_ms, session_client_ms(s)) <= w.now_ms
+    if s.state == SESSION_LINGERING:
+        session_linger(w, s)
+    elif s.state == SESSION_ESTABLISHED:
+        session_close(w, s, CAUSE_CLIENT_TIMEOUT if client else CAUSE_SERVER_TIMEOUT)
+    elif client:
+        session_close(w, s, CAUSE_CONNECT_CLIENT_TIMEOUT)
+    elif s.state == SESSION_QUEUED:
+        session_close(w, s, CAUSE_QUEUE_TIMEOUT)
+    elif s.state == SESSION_WAITING:
+        connect_attempt(w, s)
+    elif s.state == SESSION_CONNECTING:
+        connect_failed(w, s, ETIMEDOUT, True)
+
+
+cdef void session_open(worker_t *w, listener_t *l, int fd, sockaddr_storage *peer) noexcept nogil:
+    # The frontend's gauge has been raised by listen_admit().
+    cdef uint32_t index
+    cdef session_t *s
+    w.free_count -= 1
+    index = w.free_sessions[w.free_count]
+    s = &w.sessions[index]
+    session_init(w, s, l, fd)
+    cold_init(w, &w.colds[index], peer)
+    add(&w.row.counters.accepts_total, 1)
+    add(&w.row.counters.sessions_total, 1)
+    add(&w.row.counters.connections, 1)
+    add(&w.row.frontends[s.frontend.slot].sessions_total, 1)
+    if s.frontend.flags & (FRONTEND_LOG | FRONTEND_TCPLOG) == FRONTEND_LOG:
+        log_connect(w, s)
+    if peer.ss_family == AF_UNIX:
+        s.client.flags |= END_UNIX
+    if net_watch(w.epoll, fd, SESSION_EVENTS, session_event_data(w, s, 0)) < 0:
+        session_close(w, s, CAUSE_RESOURCE)
+
+
+cdef void session_init(worker_t *w, session_t *s, listener_t *l, int fd) noexcept nogil:
+    # It waits for the first report of epoll, which comes at once and says whether the client has gone already.
+    # (The slot may still stand in the ready list, from its previous use.)
+    cdef uint32_t generation = s.generation + 1
+    cdef uint32_t ready_next = s.ready_next
+    cdef uint8_t ready = s.ready
+    memset(s, 0, sizeof(session_t))
+    s.generation = generation
+    s.ready = ready
+    s.ready_next = ready_next
+    s.state = SESSION_ACCEPTED
+    s.client.fd = fd
+    s.server.fd = -1
+    s.up.pipe = -1
+    s.down.pipe = -1
+    s.active_ms = w.now_ms
+    s.deadline_ms = NEVER
+    s.timer_tick = NO_INDEX
+    s.plan = l.plan
+    s.plan.references += 1
+    s.frontend = l.frontend
+    if s.frontend.backend != NO_INDEX:
+        s.backend = <plan_backend *>(<uint8_t *>s.plan.header + s.plan.header.backend_offset) + s.frontend.backend
+        add(&w.row.backends[s.backend.slot].sessions, 1)
+        add(&w.row.backends[s.backend.slot].sessions_total, 1)
+
+
+cdef void cold_init(worker_t *w, cold_t *cold, sockaddr_storage *peer) noexcept nogil:
+    memset(cold, 0, sizeof(cold_t))
+    cold.accepted_us = w.now_us
+    cold.accepted_real_us = net_clock_us(CLOCK_REALTIME)
+    cold.queue = NO_INDEX
+    cold_address(cold, peer)
+
+
+cdef void cold_address(cold_t *cold, sockaddr_storage *peer) noexcept nogil:
+    cdef sockaddr_in *v4 = <sockaddr_in *>peer
+    cdef sockaddr_in6 *v6 = <sockaddr_in6 *>peer
+    cold.client_port = 0
+    cold.client_family = peer.ss_family
+    if peer.ss_family == AF_INET:
+        cold.client_port = ntohs(v4.sin_port)
+        memcpy(cold.client_address, &v4.sin_addr, 4)
+    elif peer.ss_family == AF_INET6:
+        cold.client_port = ntohs(v6.sin6_port)
+        memcpy(cold.client_address, &v6.sin6_addr, 16)
+
+
+cdef bint session_client_left(session_t *s) noexcept nogil:
+    # While nothing is connected yet: a reset, or a FIN with no byte before it, ends the matter (as HAProxy decides).
+    if s.client.flags & END_ERROR:
+        return True
+    return s.client.flags & END_FIN and net_readable_bytes(s.client.fd) <= 0
+
+
+cdef void session_run(worker_t *w, session_t *s) noexcept nogil:
+    if s.state == SESSION_FREE:
+        return
+    if s.state == SESSION_ESTABLISHED:
+        session_relay(w, s)
+    elif s.state == SESSION_LINGERING:
+        session_linger(w, s)
+    elif session_client_left(s):
+        session_close(w, s, CAUSE_QUEUE_CLIENT_ABORT if s.state == SESSION_QUEUED else CAUSE_CONNECT_CLIENT_ABORT)
+    elif s.state == SESSION_CONNECTING:
+        connect_event(w, s)
+    elif s.state == SESSION_ACCEPTED:
+        if s.backend == NULL:
+            session_close(w, s, CAUSE_NO_SERVER)
+        else:
+            session_assign(w, s)
+
+
+cdef void flow_finish(worker_t *w, session_t *s, flow_t *f, end_t *sink, flow_t *other) noexcept nogil:
+    # Everything has been delivered: pass the FIN on. Where the other flow is shut already, closing does it.
+    if f.state != FLOW_DRAINING or f.pending:
+        return
+    f.state = FLOW_SHUT
+    if other.state != FLOW_SHUT:
+        shutdown(sink.fd, SHUT_WR)
+        timer_update(w, s)
+
+
+cdef void session_relay(worker_t *w, session_t *s) noexcept nogil:
+    cdef int up, down
+    if (s.client.flags | s.server.flags) & END_DEAD:
+        session_abort(w, s)
+        return
+    up = flow_pump(w, s, &s.up, &s.client, &s.server)
+    if up >= PUMP_SOURCE_DEAD:
+        session_dead(w, s, up == PUMP_SOURCE_DEAD, up == PUMP_SOURCE_DEAD)
+        return
+    down = flow_pump(w, s, &s.down, &s.server, &s.client)
+    if down >= PUMP_SOURCE_DEAD:
+        session_dead(w, s, down == PUMP_SINK_DEAD, down == PUMP_SOURCE_DEAD)
+        return
+    flow_finish(w, s, &s.up, &s.server, &s.down)
+    flow_finish(w, s, &s.down, &s.client, &s.up)
+    if s.up.state == FLOW_SHUT and s.down.state == FLOW_SHUT:
+        session_close(w, s, CAUSE_NORMAL)
+    elif up == PUMP_MORE or down == PUMP_MORE:
+        ready_push(w, s)
+
+
+cdef void session_dead(worker_t *w, session_t *s, bint client, bint read_to_end) noexcept nogil:
+    # One end is lost. What it had sent still goes to the other end; what was meant for it is given up.
+    cdef end_t *lost = &s.client if client else &s.server
+    cdef flow_t *to_it = &s.down if client else &s.up
+    cdef flow_t *from_it = &s.up if client else &s.down
+    s.cause = CAUSE_CLIENT_ABORT if client else CAUSE_SERVER_ABORT
+    lost.flags |= END_DEAD | END_READABLE
+    flow_drop(w, to_it)
+    to_it.state = FLOW_SHUT
+    if read_to_end and from_it.state == FLOW_OPEN:
+        from_it.state = FLOW_DRAINING
+    session_abort(w, s)
+
+
+cdef void session_abort(worker_t *w, session_t *s) noexcept nogil:
+    cdef bint client = s.client.flags & END_DEAD != 0
+    cdef end_t *lost = &s.client if client else &s.server
+    cdef end_t *other = &s.server if client else &s.client
+    cdef flow_t *f = &s.up if client else &s.down
+    cdef int verdict = flow_pump(w, s, f, lost, other)
+    if verdict == PUMP_SINK_DEAD:
+        other.flags |= END_DEAD
+        session_close(w, s, s.cause)
+        return
+    if verdict == PUMP_SOURCE_DEAD:
+        f.state = FLOW_DRAINING
+    if f.state != FLOW_OPEN and not f.pending:
+        session_linger_begin(w, s)
+    elif verdict == PUMP_MORE:
+        ready_push(w, s)
+
+
+cdef void session_linger_begin(worker_t *w, session_t *s) noexcept nogil:
+    # A reset must be passed on as a reset, but not before the peer has what was sent to it: RST discards it.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    s.state = SESSION_LINGERING
+    s.deadline_ms = w.now_ms
+    cold.outq_bytes = ~<uint64_t>0
+    cold.linger_ms = LINGER_FIRST_MS
+    session_linger(w, s)
+
+
+cdef void session_linger(worker_t *w, session_t *s) noexcept nogil:
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef end_t *other = &s.server if s.client.flags & END_DEAD else &s.client
+    cdef int unacked
+    if s.deadline_ms != NEVER and s.deadline_ms > w.now_ms and not other.flags & END_ERROR:
+        timer_update(w, s)
+        return
+    unacked = 0 if other.flags & (END_UNIX | END_ERROR) else net_unacked_bytes(other.fd)
+    if unacked <= 0 or (<uint64_t>unacked == cold.outq_bytes and cold.linger_ms >= LINGER_LAST_MS):
+        session_close(w, s, s.cause)
+        return
+    if <uint64_t>unacked != cold.outq_bytes:
+        cold.outq_bytes = <uint64_t>unacked
+        cold.linger_ms = LINGER_FIRST_MS
+    s.deadline_ms = w.now_ms + cold.linger_ms
+    cold.linger_ms *= 2
+    timer_update(w, s)

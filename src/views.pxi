@@ -1,0 +1,461 @@
+# The master's view of the shared mapping: it writes the control region, and reads (never trusts) the rest.
+from math import gcd as _gcd
+
+BUILD = BUILD_NAME.decode()
+LAYOUT_VERSION = LAYOUT_VERSION_C
+MAX_WORKERS = MAX_WORKERS_C
+MAX_FRONTENDS = MAX_FRONTENDS_C
+MAX_BACKENDS = MAX_BACKENDS_C
+MAX_SERVERS = MAX_SERVERS_C
+HISTOGRAM_CELLS = HISTOGRAM_CELLS_C
+CAUSES = (
+    ("normal", "--", "both sides finished"),
+    ("client_abort", "CD", "the client reset the connection or vanished"),
+    ("server_abort", "SD", "the server reset the connection or vanished"),
+    ("client_timeout", "cD", "nothing moved for the client's timeout"),
+    ("server_timeout", "sD", "nothing moved for the server's timeout"),
+    ("connect_failed", "SC", "no attempt to connect to a server succeeded"),
+    ("connect_timeout", "sC", "the server did not answer the connect in time"),
+    ("client_timeout_waiting", "cC", "the client's timeout ran out before a server was connected"),
+    ("client_left_connecting", "CC", "the client left while the server was being connected"),
+    ("no_server", "SC", "no server was usable"),
+    ("queue_timeout", "sQ", "no server had room before the queue's timeout"),
+    ("client_left_queue", "CQ", "the client left while it waited for a server"),
+    ("resource", "RC", "the balancer ran out of ports, descriptors or memory"),
+    ("shutdown", "KD", "the balancer was stopped"),
+    ("worker_lost", "KD", "the worker that served it died"),
+)
+_ENDED = tuple(f"ended_{cause}_total" for cause in range(MAX_CAUSES))
+WORKER_FIELDS = (
+    "pid", "heartbeat_ms", "generation", "oldest_generation", "sessions", "sessions_total", "accepts_total",
+    "accept_errors_total", "accept_pauses_total", "pipes", "pipes_idle", "buffers", "bytes_copied_total",
+    "bytes_spliced_total", "log_lines_total", "log_dropped_total", "stale_events_total", "turns_total",
+    "pipes_taken_total", "pipes_returned_total", "local_errors_total", "sessions_closed_total", "connections",
+)
+FRONTEND_FIELDS = (
+    "sessions", "sessions_total", "received_bytes_total", "sent_bytes_total", "undelivered_bytes_total", *_ENDED)
+BACKEND_FIELDS = (
+    "sessions", "queued", "sessions_total", "queued_total", "retries_total", "redispatches_total", "no_server_total",
+    *_ENDED)
+SERVER_FIELDS = (
+    "sessions", "connecting", "queued", "picked_total", "sessions_total", "connect_errors_total",
+    "connect_timeouts_total", "local_errors_total", "retries_total", "redispatches_total", "received_bytes_total",
+    "sent_bytes_total", "undelivered_bytes_total", "connect_us_total", "session_us_total", "queue_us_total",
+    "last_session_us", *_ENDED)
+_LATEST = SERVER_FIELDS.index("last_session_us")
+
+
+def histogram_bound_us(cell):
+    """Exclusive upper bound of a histogram's cell, in microseconds; the last cell has none (its bound is nominal)."""
+    if not 0 <= cell < HISTOGRAM_CELLS_C:
+        raise IndexError(cell)
+    return histogram_bound(cell)
+
+
+def shm_create():
+    """Create the service's shared memfd, sized for the largest service (sparse: untouched pages cost nothing).
+
+    OSError when the kernel refuses. The descriptor is close-on-exec and the caller's to close.
+    """
+    cdef int fd = memfd_create(b"fastlb-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+    if fd == -1:
+        raise OSError(errno, os.strerror(errno))
+    if ftruncate(fd, SHM_TOTAL_BYTES) == -1 or fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == -1:
+        error = errno
+        os.close(fd)
+        raise OSError(error, os.strerror(error))
+    return fd
+
+
+ctypedef struct spread_t:
+    uint64_t position
+    uint32_t order
+
+
+cdef int spread_compare(const void *a, const void *b) noexcept nogil:
+    cdef spread_t *left = <spread_t *>a
+    cdef spread_t *right = <spread_t *>b
+    if left.position != right.position:
+        return 1 if left.position > right.position else -1
+    return 1 if left.order > right.order else -1
+
+
+cdef void spread_fill(spread_t *cells, const uint32_t *weights, uint32_t count, uint64_t total) noexcept nogil:
+    # The k-th turn of a server of weight v stands at (k + 1/2) / v of the cycle: as even as it can be.
+    cdef uint64_t at = 0
+    cdef uint64_t turn
+    cdef uint32_t i
+    for i in range(count):
+        for turn in range(weights[i]):
+            cells[at].position = ((2 * turn + 1) << 40) / (2 * weights[i])
+            cells[at].order = i
+            at += 1
+    qsort(cells, total, sizeof(spread_t), spread_compare)
+
+
+def _spread(entries):
+    """Slots in the order of their turns, for [(slot, weight), …]: each weight's share exact after one cycle."""
+    cdef uint32_t *weights
+    cdef spread_t *cells
+    cdef uint64_t total
+    divisor = _gcd(*(weight for _, weight in entries))
+    reduced = [weight // divisor for _, weight in entries]
+    total = sum(reduced)
+    weights = <uint32_t *>malloc(len(reduced) * sizeof(uint32_t))
+    cells = <spread_t *>malloc(total * sizeof(spread_t))
+    if not weights or not cells:
+        free(weights)
+        free(cells)
+        raise MemoryError
+    for i, weight in enumerate(reduced):
+        weights[i] = weight
+    spread_fill(cells, weights, <uint32_t>len(reduced), total)
+    order = [entries[cells[k].order][0] for k in range(total)]
+    free(weights)
+    free(cells)
+    return order
+
+
+cdef class Arena:
+    """Places for schedules: each backend has two of the same size and writes into the one not in use."""
+
+    cdef uint64_t end
+    cdef dict spare
+    cdef dict places
+
+    def __cinit__(self):
+        self.end = 0
+        self.spare = {}
+        self.places = {}
+
+    cdef uint64_t take(self, uint64_t size) except? 0xffffffffffffffff:
+        spare = self.spare.get(size)
+        if spare:
+            return spare.pop()
+        if self.end + size > ARENA_ENTRIES:
+            raise MemoryError("no room for another schedule")
+        self.end += size
+        return self.end - size
+
+    def place(self, backend, length):
+        """Offset to write a schedule of that length to."""
+        size = 16
+        while size < length:
+            size *= 2
+        have = self.places.get(backend)
+        if have is None or have[0] < size:
+            self.release(backend)
+            have = self.places[backend] = [size, self.take(size), self.take(size)]
+        have[1], have[2] = have[2], have[1]
+        return have[1]
+
+    def release(self, backend):
+        have = self.places.pop(backend, None)
+        if have is not None:
+            self.spare.setdefault(have[0], []).extend(have[1:])
+
+
+cdef class Shm:
+    """The master's mapping of the shared memfd. Not inherited over fork: a child that wants it maps it anew."""
+
+    cdef shm_control *control
+    cdef shm_shared *shared
+    cdef uint8_t *rows
+    cdef Arena arena
+    cdef uint32_t frontend_high
+    cdef uint32_t backend_high
+    cdef uint32_t server_high
+
+    def __cinit__(self, int fd):
+        cdef void *at = mmap(NULL, SHM_TOTAL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0)
+        if at == MAP_FAILED:
+            raise OSError(errno, os.strerror(errno))
+        madvise(at, SHM_TOTAL_BYTES, MADV_DONTFORK)
+        self.control = <shm_control *>at
+        self.shared = <shm_shared *>(<uint8_t *>at + SHM_CONTROL_BYTES)
+        self.rows = <uint8_t *>at + SHM_CONTROL_BYTES + SHM_SHARED_BYTES
+        self.arena = Arena()
+        self.control.magic = SHM_MAGIC
+        self.control.version = LAYOUT_VERSION_C
+        self.control.total_bytes = SHM_TOTAL_BYTES
+
+    def __dealloc__(self):
+        if self.control != NULL:
+            munmap(self.control, SHM_TOTAL_BYTES)
+
+    def close(self):
+        """Unmap. No other method may be called afterwards."""
+        if self.control != NULL:
+            munmap(self.control, SHM_TOTAL_BYTES)
+            self.control = NULL
+
+    cdef worker_row *row(self, uint64_t number) noexcept:
+        return <worker_row *>(self.rows + number * SHM_ROW_BYTES)
+
+    cdef int check(self, object index, uint32_t limit) except -1:
+        if self.control == NULL:
+            raise ValueError("the mapping is closed")
+        if not 0 <= index < limit:
+            raise IndexError(index)
+        return 0
+
+    # ---- written by the master ----
+
+    def set_worker_count(self, workers):
+        """How many rows readers have to sum; never lower it while a row above still holds counters."""
+        self.check(workers, MAX_WORKERS_C + 1)
+        store_release(&self.control.workers, workers)
+
+    def set_process_limit(self, maxconn):
+        """Sessions of the whole service, 0 for no limit."""
+        store_release(&self.control.maxconn, maxconn)
+
+    def set_frontend_limit(self, slot, maxconn):
+        self.check(slot, MAX_FRONTENDS_C)
+        self.frontend_high = max(self.frontend_high, slot + 1)
+        store_release(&self.control.frontends[<uint32_t>slot].maxconn, maxconn)
+
+    def set_server_limit(self, slot, maxconn):
+        self.check(slot, MAX_SERVERS_C)
+        self.server_high = max(self.server_high, slot + 1)
+        store_release(&self.control.servers[<uint32_t>slot].maxconn, maxconn)
+
+    def set_server_state(self, slot, usable, weight):
+        """Whether new connections may go there, and the weight that leastconn divides by."""
+        cdef uint64_t word = <uint64_t>weight << SERVER_WEIGHT_SHIFT
+        self.check(slot, MAX_SERVERS_C)
+        self.server_high = max(self.server_high, slot + 1)
+        store_release(&self.control.servers[<uint32_t>slot].state, word | (SERVER_USABLE if usable else 0))
+
+    def publish_schedule(self, backend, entries):
+        """Who takes connections of a backend, as [(slot of a server, weight ≥ 1), …]; empty for nobody."""
+        cdef uint64_t offset
+        cdef uint64_t k
+        self.check(backend, MAX_BACKENDS_C)
+        self.backend_high = max(self.backend_high, backend + 1)
+        order = _spread(entries) if entries else []
+        offset = self.arena.place(backend, len(order))
+        for k in range(len(order)):
+            self.control.arena[offset + k] = order[k]
+        store_release(&self.control.backends[<uint32_t>backend].schedule, offset << 32 | <uint64_t>len(order))
+
+    def drop_schedule(self, backend):
+        """The backend's slot is given up."""
+        self.check(backend, MAX_BACKENDS_C)
+        store_release(&self.control.backends[<uint32_t>backend].schedule, 0)
+        self.arena.release(backend)
+
+    # ---- read by the master ----
+
+    def schedule(self, backend):
+        """The published order of a backend's servers, as slots."""
+        cdef uint64_t word
+        self.check(backend, MAX_BACKENDS_C)
+        word = load_acquire(&self.control.backends[<uint32_t>backend].schedule)
+        return [self.control.arena[(word >> 32) + k] for k in range(word & 0xffffffff)]
+
+    def heartbeat_ms(self, worker):
+        """CLOCK_MONOTONIC of the worker's last turn, in ms; 0 before the first."""
+        self.check(worker, MAX_WORKERS_C)
+        return load_relaxed(&self.row(worker).counters.heartbeat_ms)
+
+    def generation(self, worker):
+        self.check(worker, MAX_WORKERS_C)
+        return load_relaxed(&self.row(worker).counters.generation)
+
+    def oldest_generation(self, worker):
+        """The oldest plan that a session or listener of the worker still refers to; 0 for none."""
+        self.check(worker, MAX_WORKERS_C)
+        return load_relaxed(&self.row(worker).counters.oldest_generation)
+
+    def worker(self, worker):
+        """One worker's counters, in the order of WORKER_FIELDS."""
+        cdef uint64_t *words
+        self.check(worker, MAX_WORKERS_C)
+        words = <uint64_t *>&self.row(worker).counters
+        return tuple([load_relaxed(&words[k]) for k in range(len(WORKER_FIELDS))])
+
+    cdef tuple total(self, size_t offset, uint32_t fields):
+        cdef uint64_t sums[64]
+        cdef uint64_t *words
+        cdef uint64_t number
+        cdef uint32_t k
+        memset(sums, 0, sizeof(sums))
+        for number in range(min(self.control.workers, MAX_WORKERS_C)):
+            words = <uint64_t *>(<uint8_t *>self.row(number) + offset)
+            for k in range(fields):
+                sums[k] += load_relaxed(&words[k])
+        return tuple([sums[k] for k in range(fields)])
+
+    def frontends(self, slots):
+        """Sums over all workers, in the order of FRONTEND_FIELDS, for each slot."""
+        rows = []
+        for slot in slots:
+            self.check(slot, MAX_FRONTENDS_C)
+            rows.append(self.total(
+                <size_t>(<uint8_t *>&self.row(0).frontends[<uint32_t>slot] - <uint8_t *>self.row(0)),
+                <uint32_t>len(FRONTEND_FIELDS)))
+        return rows
+
+    def backends(self, slots):
+        """Sums over all workers, in the order of BACKEND_FIELDS, for each slot."""
+        rows = []
+        for slot in slots:
+            self.check(slot, MAX_BACKENDS_C)
+            rows.append(self.total(
+                <size_t>(<uint8_t *>&self.row(0).backends[<uint32_t>slot] - <uint8_t *>self.row(0)),
+                <uint32_t>len(BACKEND_FIELDS)))
+        return rows
+
+    def servers(self, slots):
+        """Sums over all workers, in the order of SERVER_FIELDS, for each slot; last_session_us is the latest one."""
+        cdef uint64_t number, latest
+        rows = []
+        for slot in slots:
+            self.check(slot, MAX_SERVERS_C)
+            sums = list(self.total(
+                <size_t>(<uint8_t *>&self.row(0).servers[<uint32_t>slot] - <uint8_t *>self.row(0)),
+                <uint32_t>len(SERVER_FIELDS)))
+            latest = 0
+            for number in range(min(self.control.workers, MAX_WORKERS_C)):
+                latest = max(latest, load_relaxed(&self.row(number).servers[<uint32_t>slot].last_session_us))
+            sums[_LATEST] = latest
+            rows.append(tuple(sums))
+        return rows
+
+    cdef tuple cells(self, uint32_t slot, bint connect):
+        cdef uint64_t sums[128]
+        cdef uint64_t *cells
+        cdef uint64_t number
+        cdef uint32_t k
+        memset(sums, 0, sizeof(sums))
+        for number in range(min(self.control.workers, MAX_WORKERS_C)):
+            if connect:
+                cells = &self.row(number).servers[slot].connect_cells[0]
+            else:
+                cells = &self.row(number).servers[slot].session_cells[0]
+            for k in range(HISTOGRAM_CELLS_C):
+                sums[k] += load_relaxed(&cells[k])
+        return tuple([sums[k] for k in range(HISTOGRAM_CELLS_C)])
+
+    def histograms(self, slots):
+        """For each server's slot: (cells of the connect time, cells of the session time)."""
+        for slot in slots:
+            self.check(slot, MAX_SERVERS_C)
+        return [(self.cells(slot, True), self.cells(slot, False)) for slot in slots]
+
+    # ---- a worker that died, a slot that is free again ----
+
+    def reap(self, worker):
+        """After waitpid: keep the dead worker's counters, zero its gauges, clear its marks.
+
+        Its sessions are counted as ended by the loss of their worker. Returns what was lost, by gauge.
+        """
+        cdef worker_row *row
+        cdef uint64_t bit
+        self.check(worker, MAX_WORKERS_C)
+        row = self.row(worker)
+        bit = <uint64_t>1 << <uint32_t>worker
+        lost = {"sessions": row.counters.connections, "pipes": row.counters.pipes}
+        self.reap_counters(row)
+        fetch_and(&self.shared.paused, ~bit)
+        self.reap_frontends(row, bit)
+        self.reap_backends(row, bit)
+        self.reap_servers(row)
+        return lost
+
+    cdef void reap_counters(self, worker_row *row):
+        row.counters.sessions_closed_total += row.counters.connections
+        row.counters.pipes_returned_total = row.counters.pipes_taken_total
+        row.counters.pid = 0
+        row.counters.heartbeat_ms = 0
+        row.counters.generation = 0
+        row.counters.oldest_generation = 0
+        row.counters.sessions = 0
+        row.counters.connections = 0
+        row.counters.pipes = 0
+        row.counters.pipes_idle = 0
+        row.counters.buffers = 0
+
+    cdef void reap_frontends(self, worker_row *row, uint64_t bit):
+        cdef uint32_t slot
+        for slot in range(self.frontend_high):
+            row.frontends[slot].ended_total[<int>CAUSE_WORKER_LOST] += row.frontends[slot].sessions
+            row.frontends[slot].sessions = 0
+            fetch_and(&self.shared.frontends[slot].paused, ~bit)
+
+    cdef void reap_backends(self, worker_row *row, uint64_t bit):
+        cdef uint32_t slot
+        for slot in range(self.backend_high):
+            row.backends[slot].ended_total[<int>CAUSE_WORKER_LOST] += row.backends[slot].sessions
+            row.backends[slot].sessions = 0
+            row.backends[slot].queued = 0
+            row.queue_heads[slot] = 0
+            fetch_and(&self.shared.backends[slot].waiting, ~bit)
+
+    cdef void reap_servers(self, worker_row *row):
+        cdef uint32_t slot
+        for slot in range(self.server_high):
+            row.servers[slot].ended_total[<int>CAUSE_WORKER_LOST] += row.servers[slot].sessions
+            row.servers[slot].sessions = 0
+            row.servers[slot].connecting = 0
+            row.servers[slot].queued = 0
+            row.server_load[slot] = 0
+            row.queue_heads[MAX_BACKENDS_C + slot] = 0
+
+    def clear_frontend(self, slot):
+        """The slot is free: its counters in every row go back to 0."""
+        cdef uint64_t number
+        self.check(slot, MAX_FRONTENDS_C)
+        for number in range(min(self.control.workers, MAX_WORKERS_C)):
+            memset(&self.row(number).frontends[<uint32_t>slot], 0, sizeof(frontend_row))
+        self.control.frontends[<uint32_t>slot].maxconn = 0
+
+    def clear_backend(self, slot):
+        cdef uint64_t number
+        self.check(slot, MAX_BACKENDS_C)
+        for number in range(min(self.control.workers, MAX_WORKERS_C)):
+            memset(&self.row(number).backends[<uint32_t>slot], 0, sizeof(backend_row))
+
+    def clear_server(self, slot):
+        cdef uint64_t number
+        self.check(slot, MAX_SERVERS_C)
+        for number in range(min(self.control.workers, MAX_WORKERS_C)):
+            memset(&self.row(number).servers[<uint32_t>slot], 0, sizeof(server_row))
+        store_release(&self.control.servers[<uint32_t>slot].state, 0)
+        self.control.servers[<uint32_t>slot].maxconn = 0
+
+    # ---- log rings ----
+
+    def drain_log(self, worker, limit=4096):
+        """Take up to ``limit`` lines out of a worker's ring: [(level, kind, frontend slot, time in us, text), …].
+
+        A ring whose contents make no sense (its worker may be compromised) is emptied.
+        """
+        cdef worker_row *row
+        cdef uint64_t head, tail, at
+        cdef log_record *record
+        cdef log_record copy
+        self.check(worker, MAX_WORKERS_C)
+        row = self.row(worker)
+        head = load_acquire(&row.log_head)
+        tail = self.control.log_tails[<uint32_t>worker].bytes
+        lines = []
+        if head - tail > LOG_RING_BYTES or head % 16:
+            tail = head
+        while tail != head and len(lines) < limit:
+            at = tail % LOG_RING_BYTES
+            record = <log_record *>(&row.log_ring[0] + at)
+            memcpy(&copy, record, sizeof(copy))
+            if copy.size == 0:
+                tail += LOG_RING_BYTES - at
+            elif copy.size > LOG_LINE_BYTES or at + sizeof(copy) + copy.size > LOG_RING_BYTES:
+                tail = head
+            else:
+                lines.append((copy.level, copy.kind, copy.frontend, copy.time_us,
+                              (<char *>(record + 1))[:copy.size]))
+                tail += sizeof(copy) + ((copy.size + 15) & ~<uint32_t>15)
+            if head - tail > LOG_RING_BYTES:
+                tail = head
+        store_release(&self.control.log_tails[<uint32_t>worker].bytes, tail)
+        return lines

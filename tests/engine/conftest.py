@@ -1,0 +1,60 @@
+"""Servers and clients of the engine's tests: plain sockets in threads, sharing no code with fastlb."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+Handler = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Handler], int]]:
+    """Start a threaded TCP server around a handler; returns its port."""
+    servers: list[socketserver.ThreadingTCPServer] = []
+
+    def start(handler: Handler) -> int:
+        class Request(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                handler(self.request)
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+            request_queue_size = 1024
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                pass
+
+        server = Server(("127.0.0.1", 0), Request)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return int(server.server_address[1])
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def say(text: bytes) -> Handler:
+    """A server that names itself and closes."""
+
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(text)
+
+    return handle
+
+
+def echo(connection: socket.socket) -> None:
+    """Send back whatever comes, until the end."""
+    while data := connection.recv(65536):
+        connection.sendall(data)
