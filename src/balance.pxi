@@ -90,8 +90,15 @@ cdef int balance_try(worker_t *w, session_t *s, plan_server *server) noexcept no
     return PICK_FOUND
 
 
+cdef uint64_t balance_turn(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    # One fetch_add a session. A redispatch takes no turn of its own: it would shift everybody else's by one, and
+    # with two servers send each of them to the failing one first.
+    cdef uint64_t *cursor = &w.shared.backends[s.backend.slot].cursor
+    return fetch_add(cursor, 1) if avoid == NULL else load_relaxed(cursor)
+
+
 cdef int balance_roundrobin(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
-    # One fetch_add a pick; a server that cannot be used is stepped over without taking another position.
+    # A server that cannot be used is stepped over without taking another turn.
     cdef schedule_t schedule = balance_schedule(w, s.backend)
     cdef uint64_t start
     cdef uint32_t k
@@ -99,7 +106,7 @@ cdef int balance_roundrobin(worker_t *w, session_t *s, plan_server *avoid) noexc
     cdef plan_server *server
     if schedule.length == 0:
         return PICK_NONE
-    start = fetch_add(&w.shared.backends[s.backend.slot].cursor, 1)
+    start = balance_turn(w, s, avoid)
     for k in range(schedule.length):
         server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
         if server == avoid:
@@ -121,7 +128,7 @@ cdef int balance_leastconn(worker_t *w, session_t *s, plan_server *avoid) noexce
     cdef plan_server *best = NULL
     if schedule.length == 0:
         return PICK_NONE
-    start = fetch_add(&w.shared.backends[s.backend.slot].cursor, 1)
+    start = balance_turn(w, s, avoid)
     for k in range(schedule.length):
         server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
         if server == NULL or server == avoid or not server_usable(w, server):
