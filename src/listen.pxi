@@ -13,9 +13,9 @@ cdef bint limit_allows(worker_t *w, uint64_t limit, size_t offset) noexcept nogi
     return total <= limit
 
 
-cdef bint listen_admit(worker_t *w, listener_t *l) noexcept nogil:
+cdef bint listen_admit(worker_t *w, listener_t *listener) noexcept nogil:
     # Raise the gauges of one more session, or say no and mark this worker as waiting.
-    cdef uint32_t slot = l.frontend.slot
+    cdef uint32_t slot = listener.frontend.slot
     cdef uint64_t *gauge = &w.row.frontends[slot].sessions
     if w.free_count == 0:
         return False
@@ -25,25 +25,31 @@ cdef bint listen_admit(worker_t *w, listener_t *l) noexcept nogil:
             and limit_allows(w, load_relaxed(&w.control.maxconn),
                              <size_t>(<uint8_t *>&w.row.counters.sessions - <uint8_t *>w.row))):
         return True
-    listen_unadmit(w, l)
+    listen_unadmit(w, listener)
     return False
 
 
-cdef void listen_unadmit(worker_t *w, listener_t *l) noexcept nogil:
-    sub(&w.row.frontends[l.frontend.slot].sessions, 1)
+cdef void listen_unadmit(worker_t *w, listener_t *listener) noexcept nogil:
+    sub(&w.row.frontends[listener.frontend.slot].sessions, 1)
     sub(&w.row.counters.sessions, 1)
 
 
-cdef void listen_poll(worker_t *w, listener_t *l) noexcept nogil:
-    cdef uint32_t events = EPOLLIN | (EPOLLEXCLUSIVE if l.shared else 0)
-    if not l.polled and net_watch(w.epoll, l.fd, events, EVENT_LISTENER | <uint64_t>(l - w.listeners)) == 0:
-        l.polled = 1
+cdef void listen_poll(worker_t *w, listener_t *listener) noexcept nogil:
+    # A listener that nobody accepts from is a black hole: when epoll has no room for it, it is tried again.
+    cdef uint32_t events = EPOLLIN | (EPOLLEXCLUSIVE if listener.shared else 0)
+    cdef uint64_t data = EVENT_LISTENER | <uint64_t>(listener - w.listeners)
+    if listener.polled:
+        return
+    listener.polled = net_watch(w.epoll, listener.fd, events, data) == 0
+    if not listener.polled:
+        w.paused = 1
+        w.resume_ms = min(w.resume_ms, w.now_ms + RESOURCE_PAUSE_MS)
 
 
-cdef void listen_unpoll(worker_t *w, listener_t *l) noexcept nogil:
-    if l.polled:
-        net_unwatch(w.epoll, l.fd)
-        l.polled = 0
+cdef void listen_unpoll(worker_t *w, listener_t *listener) noexcept nogil:
+    if listener.polled:
+        net_unwatch(w.epoll, listener.fd)
+        listener.polled = 0
 
 
 cdef void listen_mark(worker_t *w, plan_frontend *frontend, bint waiting) noexcept nogil:
@@ -56,10 +62,10 @@ cdef void listen_mark(worker_t *w, plan_frontend *frontend, bint waiting) noexce
         fetch_and(&w.shared.frontends[frontend.slot].paused, ~bit)
 
 
-cdef void listen_pause(worker_t *w, listener_t *l, uint64_t pause_ms) noexcept nogil:
+cdef void listen_pause(worker_t *w, listener_t *listener, uint64_t pause_ms) noexcept nogil:
     # The kick of whoever ends a session resumes it; the time is the backstop.
-    listen_unpoll(w, l)
-    listen_mark(w, l.frontend, True)
+    listen_unpoll(w, listener)
+    listen_mark(w, listener.frontend, True)
     w.paused = 1
     w.resume_ms = min(w.resume_ms, w.now_ms + pause_ms)
     add(&w.row.counters.accept_pauses_total, 1)
@@ -73,10 +79,10 @@ cdef void listen_resume(worker_t *w) noexcept nogil:
     w.resume_ms = NEVER
     fetch_and(&w.shared.paused, ~(<uint64_t>1 << w.number))
     for i in range(w.listener_count):
-        l = &w.listeners[i]
-        if l.used and l.serving and not l.polled:
-            listen_mark(w, l.frontend, False)
-            listen_poll(w, l)
+        listener = &w.listeners[i]
+        if listener.used and listener.serving and not listener.polled:
+            listen_mark(w, listener.frontend, False)
+            listen_poll(w, listener)
 
 
 cdef void listen_wake(worker_t *w, plan_frontend *frontend) noexcept nogil:
@@ -95,49 +101,52 @@ cdef void listen_wake(worker_t *w, plan_frontend *frontend) noexcept nogil:
                 net_kick(w.kick_fds[i])
 
 
-cdef int listen_accept_one(worker_t *w, listener_t *l) noexcept nogil:
+cdef int listen_accept_one(worker_t *w, listener_t *listener) noexcept nogil:
     # 1 accepted · 0 nothing left · -1 that one was lost, try again · -2 paused
     cdef sockaddr_storage peer
     cdef int fd
-    if not listen_admit(w, l):
-        listen_pause(w, l, LIMIT_PAUSE_MS)
+    if not listen_admit(w, listener):
+        listen_pause(w, listener, LIMIT_PAUSE_MS)
         return -2
-    fd = net_accept(l.fd, &peer)
+    fd = net_accept(listener.fd, &peer)
     if fd >= 0:
-        session_open(w, l, fd, &peer)
+        session_open(w, listener, fd, &peer)
         return 1
-    listen_unadmit(w, l)
+    listen_unadmit(w, listener)
     if fd == -EAGAIN:
         return 0
     add(&w.row.counters.accept_errors_total, 1)
     if net_accept_again(-fd):
         return -1
-    listen_pause(w, l, RESOURCE_PAUSE_MS)
+    listen_pause(w, listener, RESOURCE_PAUSE_MS)
     return -2
 
 
-cdef void listen_accept(worker_t *w, listener_t *l) noexcept nogil:
-    # The batch grows while the backlog fills it: then the accept that would say EAGAIN is never made.
+cdef void listen_accept(worker_t *w, listener_t *listener) noexcept nogil:
+    # The batch grows while the backlog outlasts it from turn to turn, and shrinks to what was there: so that the
+    # accept that would only say EAGAIN is seldom made.
     cdef int taken = 0, rc = 1
-    if not l.serving:
+    cdef uint64_t turn = w.row.counters.turns_total
+    if not listener.serving:
         return
-    while taken < l.batch and (rc == 1 or rc == -1):
-        rc = listen_accept_one(w, l)
+    while taken < listener.batch and (rc == 1 or rc == -1):
+        rc = listen_accept_one(w, listener)
         taken += 1
-    if rc == 1 and l.batch < ACCEPT_BATCH:
-        l.batch *= 2
-    elif rc == 0 and taken < l.batch:
-        l.batch = <uint16_t>max(taken, 1)
+    if rc == 0:
+        listener.batch = <uint16_t>max(taken - 1, 1)
+    elif listener.turn + 1 == turn and listener.batch < ACCEPT_BATCH:
+        listener.batch *= 2
+    listener.turn = turn
 
 
-cdef void listen_retire(worker_t *w, listener_t *l) noexcept nogil:
+cdef void listen_retire(worker_t *w, listener_t *listener) noexcept nogil:
     # The master has closed its copy: whoever is in the queue is served, then the socket goes.
     cdef int rc = 1
     while rc == 1 or rc == -1:
-        rc = listen_accept_one(w, l)
-    listen_unpoll(w, l)
-    net_close(l.fd)
-    plan_release(w, l.plan)
-    listen_mark(w, l.frontend, False)
-    memset(l, 0, sizeof(listener_t))
-    l.fd = -1
+        rc = listen_accept_one(w, listener)
+    listen_unpoll(w, listener)
+    net_close(listener.fd)
+    plan_release(w, listener.plan)
+    listen_mark(w, listener.frontend, False)
+    memset(listener, 0, sizeof(listener_t))
+    listener.fd = -1

@@ -20,7 +20,8 @@ cdef void log_state(uint8_t cause, uint8_t state, char *code) noexcept nogil:
     code[2] = 0
 
 
-cdef void log_put(worker_t *w, uint32_t frontend_slot, uint64_t time_us, const char *text, uint32_t size) noexcept nogil:
+cdef void log_put(worker_t *w, uint32_t frontend_slot, uint64_t time_us, const char *text,
+                  uint32_t size) noexcept nogil:
     cdef uint64_t head = load_relaxed(&w.row.log_head)
     cdef uint64_t tail = load_acquire(&w.control.log_tails[w.number].bytes)
     cdef uint64_t at = head % LOG_RING_BYTES

@@ -18,7 +18,7 @@ cdef enum:
     END_URGENT = 16    # an urgent mark may cut reads short: a short read is then no proof of an empty queue
     END_DEAD = 32      # a call failed for good; never read from or written to again
     END_UNIX = 64      # no RST, no TCP options
-    END_FIN_READ = 128 # the FIN has been consumed: this end's peer sends nothing more
+    END_FIN_READ = 128  # the FIN has been consumed: this end's peer sends nothing more
 
 ctypedef struct end_t:
     int fd
@@ -86,7 +86,7 @@ ctypedef struct session_t:
     uint32_t ready_next
     plan_t *plan
     plan_frontend *frontend
-    plan_backend *backend # NULL until one is chosen
+    plan_backend *backend  # NULL until one is chosen
     plan_server *target   # NULL until one is chosen; its load is then claimed
 
 # What is not touched while bytes move.
@@ -134,6 +134,7 @@ ctypedef struct listener_t:
     uint8_t polled        # in the epoll set
     uint8_t keep          # named by the running serve()
     uint16_t batch        # accepts to try at the next readiness
+    uint64_t turn         # of the loop in which it was last ready
     plan_t *plan
     plan_frontend *frontend
 

@@ -66,14 +66,14 @@ cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
         connect_failed(w, s, ETIMEDOUT, True)
 
 
-cdef void session_open(worker_t *w, listener_t *l, int fd, sockaddr_storage *peer) noexcept nogil:
+cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_storage *peer) noexcept nogil:
     # The frontend's gauge has been raised by listen_admit().
     cdef uint32_t index
     cdef session_t *s
     w.free_count -= 1
     index = w.free_sessions[w.free_count]
     s = &w.sessions[index]
-    session_init(w, s, l, fd)
+    session_init(w, s, listener, fd)
     cold_init(w, &w.colds[index], peer)
     add(&w.row.counters.accepts_total, 1)
     add(&w.row.counters.sessions_total, 1)
@@ -87,7 +87,7 @@ cdef void session_open(worker_t *w, listener_t *l, int fd, sockaddr_storage *pee
         session_close(w, s, CAUSE_RESOURCE)
 
 
-cdef void session_init(worker_t *w, session_t *s, listener_t *l, int fd) noexcept nogil:
+cdef void session_init(worker_t *w, session_t *s, listener_t *listener, int fd) noexcept nogil:
     # It waits for the first report of epoll, which comes at once and says whether the client has gone already.
     # (The slot may still stand in the ready list, from its previous use.)
     cdef uint32_t generation = s.generation + 1
@@ -105,9 +105,9 @@ cdef void session_init(worker_t *w, session_t *s, listener_t *l, int fd) noexcep
     s.active_ms = w.now_ms
     s.deadline_ms = NEVER
     s.timer_tick = NO_INDEX
-    s.plan = l.plan
+    s.plan = listener.plan
     s.plan.references += 1
-    s.frontend = l.frontend
+    s.frontend = listener.frontend
     if s.frontend.backend != NO_INDEX:
         s.backend = <plan_backend *>(<uint8_t *>s.plan.header + s.plan.header.backend_offset) + s.frontend.backend
         add(&w.row.backends[s.backend.slot].sessions, 1)

@@ -116,7 +116,7 @@ def _spread(entries):
     return order
 
 
-cdef class Arena:
+cdef class _Arena:
     """Places for schedules: each backend has two of the same size and writes into the one not in use."""
 
     cdef uint64_t end
@@ -161,7 +161,7 @@ cdef class Shm:
     cdef shm_control *control
     cdef shm_shared *shared
     cdef uint8_t *rows
-    cdef Arena arena
+    cdef _Arena arena
     cdef uint32_t frontend_high
     cdef uint32_t backend_high
     cdef uint32_t server_high
@@ -174,7 +174,7 @@ cdef class Shm:
         self.control = <shm_control *>at
         self.shared = <shm_shared *>(<uint8_t *>at + SHM_CONTROL_BYTES)
         self.rows = <uint8_t *>at + SHM_CONTROL_BYTES + SHM_SHARED_BYTES
-        self.arena = Arena()
+        self.arena = _Arena()
         self.control.magic = SHM_MAGIC
         self.control.version = LAYOUT_VERSION_C
         self.control.total_bytes = SHM_TOTAL_BYTES
@@ -274,6 +274,11 @@ cdef class Shm:
         self.check(worker, MAX_WORKERS_C)
         words = <uint64_t *>&self.row(worker).counters
         return tuple([load_relaxed(&words[k]) for k in range(len(WORKER_FIELDS))])
+
+    def row_range(self, worker):
+        """(offset, bytes) of what a worker alone writes in the memfd: whatever it holds must not harm a reader."""
+        self.check(worker, MAX_WORKERS_C)
+        return (<uint8_t *>self.row(worker) - <uint8_t *>self.control, SHM_ROW_BYTES)
 
     cdef tuple total(self, size_t offset, uint32_t fields):
         cdef uint64_t sums[64]

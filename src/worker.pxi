@@ -144,15 +144,15 @@ cdef class Engine:
 
     def adopt(self, uint32_t socket_id, int fd, bint shared):
         """Own a listening descriptor. It is accepted from once serve() names it."""
-        cdef listener_t *l = self.free_listener()
-        if l == NULL:
+        cdef listener_t *listener = self.free_listener()
+        if listener == NULL:
             raise MemoryError
-        memset(l, 0, sizeof(listener_t))
-        l.fd = fd
-        l.socket_id = socket_id
-        l.shared = shared
-        l.used = 1
-        l.batch = 4
+        memset(listener, 0, sizeof(listener_t))
+        listener.fd = fd
+        listener.socket_id = socket_id
+        listener.shared = shared
+        listener.used = 1
+        listener.batch = 4
 
     cdef listener_t *free_listener(self) noexcept:
         cdef worker_t *w = self.w
@@ -197,24 +197,24 @@ cdef class Engine:
             if w.listeners[i].used:
                 self.assign(&w.listeners[i], wanted.get(w.listeners[i].socket_id))
 
-    cdef int assign(self, listener_t *l, bind) except -1:
+    cdef int assign(self, listener_t *listener, bind) except -1:
         cdef worker_t *w = self.w
-        cdef plan_t *previous = l.plan
+        cdef plan_t *previous = listener.plan
         if bind is None:
-            if l.plan != NULL:
-                listen_retire(w, l)
+            if listener.plan != NULL:
+                listen_retire(w, listener)
             else:
-                net_close(l.fd)
-                l.used = 0
+                net_close(listener.fd)
+                listener.used = 0
             return 0
         if previous != NULL:
-            listen_mark(w, l.frontend, False)
-        l.plan = w.plan
-        l.plan.references += 1
-        l.frontend = plan_frontend_of_bind(w.plan, bind)
+            listen_mark(w, listener.frontend, False)
+        listener.plan = w.plan
+        listener.plan.references += 1
+        listener.frontend = plan_frontend_of_bind(w.plan, bind)
         plan_release(w, previous)
-        l.serving = 1
-        listen_poll(w, l)
+        listener.serving = 1
+        listen_poll(w, listener)
         return 0
 
     def drain(self):

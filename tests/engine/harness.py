@@ -108,9 +108,7 @@ class Workers:
         os._exit(1)
 
     def _work(self, number: int, control: socket.socket) -> None:
-        engine = _engine.Engine(
-            self.fd, number, control.fileno(), self.kicks, self.master_fd, self.max_sessions, 20000
-        )
+        engine = _engine.Engine(self.fd, number, control.fileno(), self.kicks, self.master_fd, self.max_sessions, 20000)
         engine.commit(engine.prepare(self.plan_fd))
         engine.adopt(1, os.dup(self.listeners[number].fileno()), False)
         engine.serve([(1, 0)])

@@ -152,6 +152,7 @@ def test_many_random_transfers(serve) -> None:
     def transfer(size: int, pause: float) -> None:
         payload = dice.randbytes(size)
         with connect(workers.port) as client:
+
             def send() -> None:
                 for at in range(0, size, 30_000):
                     client.sendall(payload[at : at + 30_000])
