@@ -22,6 +22,12 @@ cdef bint session_resets_server(session_t *s, uint8_t cause) noexcept nogil:
         s.server.flags & END_FIN_READ == 0 or s.server.flags & END_DEAD != 0 or cause == CAUSE_CLIENT_ABORT)
 
 
+cdef void session_say_fin(session_t *s, uint8_t cause) noexcept nogil:
+    # A timeout ends both sides by FIN, as HAProxy does; the RST behind it only keeps the port out of TIME_WAIT.
+    if s.state == SESSION_ESTABLISHED and (cause == CAUSE_CLIENT_TIMEOUT or cause == CAUSE_SERVER_TIMEOUT):
+        shutdown(s.server.fd, SHUT_WR)
+
+
 cdef uint64_t flow_undelivered(flow_t *f, end_t *sink, bint reset, uint32_t handshake) noexcept nogil:
     # Received from one side and never acknowledged by the other. A connect's SYN counts as one acknowledged byte.
     cdef uint64_t acked
@@ -84,6 +90,7 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     session_count_end(w, s, cause)
     flow_drop(w, &s.up)
     flow_drop(w, &s.down)
+    session_say_fin(s, cause)
     session_close_end(&s.client, reset_client)
     session_close_end(&s.server, reset_server)
     timer_unlink(w, index)

@@ -13,7 +13,8 @@ def _sockaddr(address):
         packed = _socket.inet_pton(_socket.AF_INET6, address.host)
         return _struct.pack("=H2sI16sI", _socket.AF_INET6, _struct.pack("!H", address.port), 0, packed, 0)
     path = os.fsencode(address.host)
-    path = b"\0" + path if address.family == "abstract" else path + b"\0"
+    # An abstract name is padded to its full length, as HAProxy always did.
+    path = b"\0" + path.ljust(107, b"\0") if address.family == "abstract" else path + b"\0"
     if len(path) > 108:
         raise ValueError(f"{address}: the path of a unix socket has at most 107 bytes")
     return _struct.pack("=H", _socket.AF_UNIX) + path
