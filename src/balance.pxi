@@ -165,10 +165,15 @@ cdef int balance_source(worker_t *w, session_t *s, plan_server *avoid) noexcept 
         server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
         if server == avoid:
             continue
-        verdict = balance_try(w, s, server)
-        if verdict != PICK_NONE:
-            s.target = server  # a full one too: a hashed client waits for its own server
-            return verdict
+        if server == NULL or not server_usable(w, server):
+            continue
+        # Full or not, a hashed client stays with its own server, behind those who wait for it.
+        if queue_is_busy(w, s, MAX_BACKENDS_C + server.slot):
+            verdict = PICK_FULL
+        else:
+            verdict = balance_try(w, s, server)
+        s.target = server
+        return verdict
     return PICK_NONE
 
 

@@ -25,7 +25,7 @@ cdef void session_assign(worker_t *w, session_t *s) noexcept nogil:
     # The caller must not touch the session afterwards: it may be closed.
     cdef cold_t *cold = &w.colds[session_index(w, s)]
     cdef int verdict
-    if s.attempts == 0 and queue_is_busy(w, s):
+    if s.attempts == 0 and queue_is_busy(w, s, s.backend.slot):
         queue_enter(w, s)
         return
     verdict = balance_pick(w, s, cold.avoid)
@@ -97,11 +97,28 @@ cdef uint8_t connect_cause(int error, bint timed_out) noexcept nogil:
     return CAUSE_RESOURCE if net_error_is_local(error) else CAUSE_CONNECT_FAILED
 
 
+cdef void connect_redispatch(worker_t *w, session_t *s) noexcept nogil:
+    # Assigned anew from the ready list: no recursion, whatever `retries` says.
+    add(&w.row.backends[s.backend.slot].redispatches_total, 1)
+    add(&w.row.servers[s.target.slot].redispatches_total, 1)
+    w.colds[session_index(w, s)].avoid = s.target
+    s.redispatched = 1
+    target_release(w, s)
+    s.state = SESSION_ACCEPTED
+    s.deadline_ms = NEVER
+    ready_push(w, s)
+
+
+cdef void connect_again(worker_t *w, session_t *s) noexcept nogil:
+    # The pause is over; meanwhile the server may have gone down.
+    if server_usable(w, s.target):
+        connect_attempt(w, s)
+    else:
+        connect_redispatch(w, s)
+
+
 cdef void connect_failed(worker_t *w, session_t *s, int error, bint timed_out) noexcept nogil:
     # Nothing has been forwarded, so another attempt is safe.
-    cdef cold_t *cold = &w.colds[session_index(w, s)]
-    cdef backend_row *backend = &w.row.backends[s.backend.slot]
-    cdef server_row *server = &w.row.servers[s.target.slot]
     cdef uint64_t pause_ms
     connect_count_failure(w, s, error, timed_out)
     session_close_end(&s.server, True)
@@ -110,17 +127,10 @@ cdef void connect_failed(worker_t *w, session_t *s, int error, bint timed_out) n
         session_close(w, s, connect_cause(error, timed_out))
         return
     if connect_redispatches(w, s):
-        add(&backend.redispatches_total, 1)
-        add(&server.redispatches_total, 1)
-        cold.avoid = s.target
-        s.redispatched = 1
-        target_release(w, s)
-        s.state = SESSION_ACCEPTED  # assigned anew from the ready list: no recursion, whatever `retries` says
-        s.deadline_ms = NEVER
-        ready_push(w, s)
+        connect_redispatch(w, s)
         return
-    add(&backend.retries_total, 1)
-    add(&server.retries_total, 1)
+    add(&w.row.backends[s.backend.slot].retries_total, 1)
+    add(&w.row.servers[s.target.slot].retries_total, 1)
     pause_ms = min(s.backend.connect_ms, RETRY_PAUSE_MS) if s.backend.connect_ms else RETRY_PAUSE_MS
     s.deadline_ms = w.now_ms if timed_out else w.now_ms + pause_ms
     timer_update(w, s)

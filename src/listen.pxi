@@ -146,7 +146,7 @@ cdef void listen_retire(worker_t *w, listener_t *listener) noexcept nogil:
         rc = listen_accept_one(w, listener)
     listen_unpoll(w, listener)
     net_close(listener.fd)
-    plan_release(w, listener.plan)
     listen_mark(w, listener.frontend, False)
+    plan_release(w, listener.plan)
     memset(listener, 0, sizeof(listener_t))
     listener.fd = -1

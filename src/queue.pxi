@@ -112,10 +112,10 @@ cdef uint64_t queue_lowest(worker_t *w, uint32_t queue) noexcept nogil:
     return lowest
 
 
-cdef bint queue_is_busy(worker_t *w, session_t *s) noexcept nogil:
-    # Somebody waits for this backend already: a newcomer must not overtake.
-    return (load_relaxed(&w.shared.backends[s.backend.slot].waiting) != 0
-            and queue_lowest(w, s.backend.slot) != 0)
+cdef bint queue_is_busy(worker_t *w, session_t *s, uint32_t queue) noexcept nogil:
+    # Somebody waits there already: a newcomer must not overtake.
+    return (s.state != SESSION_QUEUED and load_relaxed(&w.shared.backends[s.backend.slot].waiting) != 0
+            and queue_lowest(w, queue) != 0)
 
 
 cdef bint queue_serve_first(worker_t *w, uint32_t queue) noexcept nogil:
@@ -139,22 +139,29 @@ cdef bint queue_serve_first(worker_t *w, uint32_t queue) noexcept nogil:
     return True
 
 
+cdef void queue_serve_backend(worker_t *w, plan_t *plan, plan_backend *backend) noexcept nogil:
+    cdef plan_server *servers = <plan_server *>(<uint8_t *>plan.header + plan.header.server_offset)
+    cdef uint32_t i
+    while queue_serve_first(w, backend.slot):
+        pass
+    for i in range(backend.first_server, backend.first_server + backend.server_count):
+        while queue_serve_first(w, MAX_BACKENDS_C + servers[i].slot):
+            pass
+
+
 cdef void queue_serve(worker_t *w) noexcept nogil:
-    # The queues of this worker that are not empty are found through their sessions' backends: the `waiting` marks.
-    cdef uint32_t i, k
-    cdef plan_backend *backend
-    cdef plan_server *server
+    # Sessions of older plans wait too. The reference keeps the plan at hand while its last session may end.
     cdef plan_t *plan = w.plans
+    cdef plan_t *following
+    cdef plan_backend *backends
+    cdef uint32_t i
     w.queues_dirty = 0
     while plan != NULL and w.queued_sessions:
+        plan.references += 1
+        backends = <plan_backend *>(<uint8_t *>plan.header + plan.header.backend_offset)
         for i in range(plan.header.backend_count):
-            backend = <plan_backend *>(<uint8_t *>plan.header + plan.header.backend_offset) + i
-            if load_relaxed(&w.row.backends[backend.slot].queued) == 0:
-                continue
-            while queue_serve_first(w, backend.slot):
-                pass
-            for k in range(backend.server_count):
-                server = <plan_server *>(<uint8_t *>plan.header + plan.header.server_offset) + backend.first_server + k
-                while queue_serve_first(w, MAX_BACKENDS_C + server.slot):
-                    pass
-        plan = plan.next
+            if load_relaxed(&w.row.backends[backends[i].slot].queued):
+                queue_serve_backend(w, plan, &backends[i])
+        following = plan.next
+        plan_release(w, plan)
+        plan = following

@@ -61,7 +61,7 @@ cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
     elif s.state == SESSION_QUEUED:
         session_close(w, s, CAUSE_QUEUE_TIMEOUT)
     elif s.state == SESSION_WAITING:
-        connect_attempt(w, s)
+        connect_again(w, s)
     elif s.state == SESSION_CONNECTING:
         connect_failed(w, s, ETIMEDOUT, True)
 
