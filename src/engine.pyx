@@ -1,4 +1,5 @@
-# The compiled engine. Python objects exist in this file and in views.pxi alone; everything below runs without the GIL.
+# The compiled engine. Python objects exist only in the last four files (the master's side and the
+# Engine class); everything else runs without the GIL.
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
@@ -79,5 +80,6 @@ include "close.pxi"
 include "listen.pxi"
 include "loop.pxi"
 include "compile.pxi"
+include "schedule.pxi"
 include "views.pxi"
 include "worker.pxi"
