@@ -28,27 +28,51 @@ cdef void spread_fill(spread_t *cells, const uint32_t *weights, uint32_t count, 
     qsort(cells, total, sizeof(spread_t), spread_compare)
 
 
-def _spread(entries):
+cdef void interleave_fill(spread_t *cells, const uint32_t *weights, int64_t *scores, uint32_t count,
+                          uint64_t total) noexcept nogil:
+    # HAProxy's map for "balance source": at each step every server gains its weight; the first whose score, counted in
+    # whole cycles, is the highest takes the cell and pays a cycle. The same client thus meets the same server.
+    cdef uint64_t at
+    cdef uint32_t i, best
+    cdef int64_t rank, best_rank
+    for at in range(total):
+        best = 0
+        best_rank = -1
+        for i in range(count):
+            scores[i] += weights[i]
+            rank = (scores[i] + <int64_t>total) / <int64_t>total
+            if rank > best_rank:
+                best, best_rank = i, rank
+        scores[best] -= <int64_t>total
+        cells[at].order = best
+
+
+def _order(entries, interleaved):
     """Slots in the order of their turns, for [(slot, weight), …]: each weight's share exact after one cycle."""
     cdef uint32_t *weights
+    cdef int64_t *scores
     cdef spread_t *cells
     cdef uint64_t total
     divisor = _gcd(*(weight for _, weight in entries))
     reduced = [weight // divisor for _, weight in entries]
     total = sum(reduced)
     weights = <uint32_t *>malloc(len(reduced) * sizeof(uint32_t))
+    scores = <int64_t *>calloc(len(reduced), sizeof(int64_t))
     cells = <spread_t *>malloc(total * sizeof(spread_t))
-    if not weights or not cells:
+    try:
+        if not weights or not scores or not cells:
+            raise MemoryError
+        for i, weight in enumerate(reduced):
+            weights[i] = weight
+        if interleaved and total * len(reduced) <= INTERLEAVE_LIMIT:
+            interleave_fill(cells, weights, scores, <uint32_t>len(reduced), total)
+        else:
+            spread_fill(cells, weights, <uint32_t>len(reduced), total)
+        return [entries[cells[k].order][0] for k in range(total)]
+    finally:
         free(weights)
+        free(scores)
         free(cells)
-        raise MemoryError
-    for i, weight in enumerate(reduced):
-        weights[i] = weight
-    spread_fill(cells, weights, <uint32_t>len(reduced), total)
-    order = [entries[cells[k].order][0] for k in range(total)]
-    free(weights)
-    free(cells)
-    return order
 
 
 cdef class _Arena:

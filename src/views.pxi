@@ -137,13 +137,17 @@ cdef class Shm:
         self.server_high = max(self.server_high, slot + 1)
         store_release(&self.control.servers[<uint32_t>slot].state, word | (SERVER_USABLE if usable else 0))
 
-    def publish_schedule(self, backend, entries):
-        """Who takes connections of a backend, as [(slot of a server, weight ≥ 1), …]; empty for nobody."""
+    def publish_schedule(self, backend, entries, interleaved=False):
+        """Who takes connections of a backend, as [(slot of a server, weight ≥ 1), …]; empty for nobody.
+
+        The turns are spread as evenly as they can be, or ``interleaved`` as in HAProxy's map for ``balance source``
+        (up to 64 million servers × cells; beyond, the map would take the master too long and is spread, too).
+        """
         cdef uint64_t offset
         cdef uint64_t k
         self.check(backend, MAX_BACKENDS_C)
         self.backend_high = max(self.backend_high, backend + 1)
-        order = _spread(entries) if entries else []
+        order = _order(entries, interleaved) if entries else []
         offset = self.arena.place(backend, len(order))
         for k in range(len(order)):
             self.control.arena[offset + k] = order[k]

@@ -189,3 +189,14 @@ def test_an_address_without_a_socket_form_is_refused() -> None:
     long = replace(plan, servers=(Server("s", 0, Address("unix", "/" + "x" * 200), HERE),))
     with pytest.raises(ValueError, match="107 bytes"):
         _engine.compile_plan(long, 1, [0], [0], [0])
+
+
+def test_the_interleaved_order_is_haproxys_map() -> None:
+    """As HAProxy 2.6 spreads 127.0.0.1 to 127.0.0.9 over weights 1, 2, 5 and 1."""
+    fd = _engine.shm_create()
+    shm = _engine.Shm(fd)
+    shm.publish_schedule(0, [(0, 1), (1, 2), (2, 5), (3, 1)], True)
+    order = shm.schedule(0)
+    assert [order[(0x7F000000 + i) % 9] for i in range(1, 10)] == [1, 2, 1, 2, 2, 2, 3, 0, 2]
+    shm.close()
+    os.close(fd)
