@@ -12,6 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+from fastlb.config.errors import Location as Location
+
+DEFAULT_BACKLOG = 4096
+DEFAULT_INTER_MS = 2000
+DEFAULT_RISE = 2
+DEFAULT_FALL = 3
+DEFAULT_WEIGHT = 1
+DEFAULT_RETRIES = 3
+DEFAULT_LOG_TAG = "fastlb"
+
 
 class Balance(IntEnum):
     """How a backend chooses a server (HAProxy manual, section 4.2 ``balance``). The values are layout.h's."""
@@ -30,23 +40,11 @@ class CheckKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Location:
-    """Where in the configuration something was said; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, slots=True)
 class Address:
-    """A socket address. ``family`` is ``inet``, ``inet6``, ``unix`` or ``abstract``.
+    """A socket address. ``family`` is ``inet``, ``inet6``, ``unix``, ``abstract`` or, in a Bind only, ``fd``.
 
-    ``host`` is a numeric address (``0.0.0.0`` and ``::`` for any), a path for ``unix``, a name for ``abstract``.
-    ``port`` is 0 for unix and abstract sockets, and for a server that has none of its own.
+    ``host`` is a numeric address (``0.0.0.0`` and ``::`` for any), a path for ``unix``, a name for ``abstract``, the
+    number for ``fd``. ``port`` is 0 except for inet and inet6.
     """
 
     family: str
@@ -58,6 +56,8 @@ class Address:
             return self.host
         if self.family == "abstract":
             return f"abns@{self.host}"
+        if self.family == "fd":
+            return f"fd@{self.host}"
         host = f"[{self.host}]" if self.family == "inet6" else self.host
         return f"{host}:{self.port}"
 
@@ -71,7 +71,7 @@ class Bind:
     address: Address
     location: Location
     v6only: bool | None = None
-    backlog: int = 4096
+    backlog: int = DEFAULT_BACKLOG
     inherited_fd: int | None = None
     mode: int | None = None
     uid: int | None = None
@@ -128,7 +128,7 @@ class Backend:
     server_fin_ms: int = 0
     tunnel_ms: int = 0
     queue_ms: int = 0
-    retries: int = 3
+    retries: int = DEFAULT_RETRIES
     redispatch: int = 0
     logs: tuple[int, ...] = ()
 
@@ -143,12 +143,12 @@ class Check:
 
     kind: CheckKind
     address: Address
-    inter_ms: int = 2000
-    fastinter_ms: int = 2000
-    downinter_ms: int = 2000
-    rise: int = 2
-    fall: int = 3
-    connect_ms: int = 2000
+    inter_ms: int = DEFAULT_INTER_MS
+    fastinter_ms: int = DEFAULT_INTER_MS
+    downinter_ms: int = DEFAULT_INTER_MS
+    rise: int = DEFAULT_RISE
+    fall: int = DEFAULT_FALL
+    connect_ms: int = DEFAULT_INTER_MS
     read_ms: int = 0
     request: bytes = b""
 
@@ -161,7 +161,7 @@ class Server:
     backend: int
     address: Address
     location: Location
-    weight: int = 1
+    weight: int = DEFAULT_WEIGHT
     backup: bool = False
     disabled: bool = False
     maxconn: int = 0
@@ -179,7 +179,10 @@ class MetricsBind:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What concerns the service as a whole. ``workers`` 0 means one for each CPU; ``maxconn`` 0 means automatic."""
+    """What concerns the service as a whole. ``workers`` 0 means one for each CPU; ``maxconn`` 0 means automatic.
+
+    ``groups`` are all groups of ``user``. ``logs`` are the targets of the global section, as indices.
+    """
 
     workers: int = 0
     pin: bool = False
@@ -194,8 +197,9 @@ class Process:
     pidfile: str | None = None
     hard_stop_after_ms: int = 0
     spread_checks: int = 0
-    log_tag: str = "fastlb"
+    log_tag: str = DEFAULT_LOG_TAG
     log_hostname: str | None = None
+    logs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

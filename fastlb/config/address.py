@@ -1,0 +1,198 @@
+"""Addresses as HAProxy writes them: ``host:port``, ``[v6]:port``, ``/path``, ``unix@``, ``abns@``, ``fd@``.
+
+HAProxy manual, sections 2.3 (variables in addresses), 4.2 ``bind`` and ``server``. The last colon separates the port.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+
+from fastlb.config.environment import EnvironmentSyntaxError, expand
+from fastlb.config.errors import ConfigError, Location, Report, quote
+from fastlb.config.keywords import words
+from fastlb.config.lexer import Word
+from fastlb.config.tree import BindAddress, Endpoint, EndpointKind
+
+MAX_PORT = 65535
+MAX_UNIX_PATH_BYTES = 107
+MAX_FD = 1 << 20
+
+_PREFIX = re.compile(r"([a-z][a-z0-9+]*)@")
+_NOT_YET_PREFIXES = words(
+    "abnsz ipv4 ipv6 mptcp mptcp4 mptcp6 quic quic4 quic6 rhttp ring sockpair tcp tcp4 tcp6 udp udp4 udp6 uxdg uxst"
+)
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
+_RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+_ANY = ("0.0.0.0", "::")
+
+
+def expand_address(word: Word, environ: Mapping[str, str], report: Report) -> str:
+    """Expand variables, in addresses also outside of quotes. One that is not set vanishes, with a warning."""
+    try:
+        text, unset = expand(word.text, environ)
+    except EnvironmentSyntaxError as failure:
+        raise ConfigError(word.location, f"{failure} in {quote(word.text)}", failure.hint) from None
+    for name in unset:
+        message = f"the environment variable {quote(name)} is not set: {quote(word.text)} becomes {quote(text)}"
+        report.warning(word.location, message, f'give it a default: "${{{name}-default}}"')
+    if not text:
+        raise ConfigError(word.location, f"the address {quote(word.text)} is empty")
+    return text
+
+
+def parse_bind(text: str, where: Location) -> tuple[BindAddress, ...]:
+    """The addresses of a ``bind`` line: a comma-separated list, each with a port or a range of ports."""
+    parts = text.split(",")
+    if parts[-1] == "" and len(parts) > 1:
+        parts.pop()  # HAProxy accepts a final comma
+    return tuple(_bind_address(part, where) for part in parts)
+
+
+def parse_server(text: str, where: Location, report: Report) -> Endpoint:
+    """The address of a ``server``: a host with a port, or a local socket."""
+    local = parse_local(text, where)
+    if local is not None:
+        if local.kind is EndpointKind.FD:
+            raise ConfigError(where, f"a server cannot be a file descriptor: {quote(text)}")
+        return local
+    if "://" in text:
+        raise ConfigError(where, f"a server is an address, not a URL: {quote(text)}", "write host:port")
+    host, port = split_port(text)
+    number = _server_port(text, port, where, report)
+    endpoint = parse_host(host, where, number, text)
+    if endpoint.host in _ANY:
+        message = f"{quote(text)} means the address the client wanted to reach, which is not supported yet"
+        raise ConfigError(where, message, f"write 127.0.0.1:{number} for this machine")
+    return endpoint
+
+
+def parse_log_target(text: str, where: Location) -> Endpoint | str:
+    """The target of a ``log`` line: ``stdout``, ``stderr``, a path, or an address whose port defaults to 514."""
+    if text in ("stdout", "stderr"):
+        return text
+    local = parse_local(text, where)
+    if local is not None:
+        if local.kind is EndpointKind.FD:
+            raise ConfigError(where, f"a log target {quote(text)} is not supported yet", "use stdout or stderr")
+        return local
+    host, port = split_port(text)
+    endpoint = parse_host(host, where, _port(port, text, where) if port else 514, text)
+    if endpoint.host in _ANY:
+        raise ConfigError(where, f"a log target needs an address: {quote(text)}")
+    return endpoint
+
+
+def parse_local(text: str, where: Location) -> Endpoint | None:
+    """``/path``, ``unix@path``, ``abns@name`` or ``fd@n``; None for an address of the network."""
+    prefix = _PREFIX.match(text)
+    name, rest = (prefix[1], text[prefix.end() :]) if prefix else ("", text)
+    if name in _NOT_YET_PREFIXES:
+        raise ConfigError(where, f"the address prefix '{name}@' is not supported yet")
+    if name == "fd":
+        return _descriptor(rest, text, where)
+    if name == "abns":
+        return _local(EndpointKind.ABSTRACT, rest, text, where)
+    if name == "unix" or text.startswith("/"):
+        return _local(EndpointKind.UNIX, rest, text, where)
+    return None
+
+
+def parse_host(host: str, where: Location, port: int = 0, text: str | None = None) -> Endpoint:
+    """A numeric address, ``*`` or nothing for any IPv4 address, or a host name that is resolved later.
+
+    ``text`` is the whole address, for messages.
+    """
+    if host in ("", "*"):
+        return Endpoint(EndpointKind.INET, "0.0.0.0", port)
+    if ":" in host or host.startswith("["):
+        return Endpoint(EndpointKind.INET6, _ipv6(host, text or host, where), port)
+    try:
+        return Endpoint(EndpointKind.INET, str(ipaddress.IPv4Address(host)), port)
+    except ValueError:
+        pass
+    if _HOST_NAME.fullmatch(host) is None:
+        raise ConfigError(where, f"{quote(host)} is neither an IP address nor a host name")
+    return Endpoint(EndpointKind.NAME, host, port)
+
+
+def split_port(text: str) -> tuple[str, str | None]:
+    """Split at the last colon behind any bracket; the port is None without one."""
+    colon = text.rfind(":")
+    if colon <= text.rfind("]"):
+        return text, None
+    return text[:colon], text[colon + 1 :]
+
+
+def _ipv6(host: str, text: str, where: Location) -> str:
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if "%" in bare:
+        raise ConfigError(where, f"an IPv6 address with a zone is not supported yet: {quote(host)}")
+    try:
+        return str(ipaddress.IPv6Address(bare))
+    except ValueError:
+        hint = "an IPv6 address is written in brackets before its port: [::1]:80"
+        raise ConfigError(where, f"{quote(host)} is no IPv6 address, in {quote(text)}", hint) from None
+
+
+def _descriptor(number: str, text: str, where: Location) -> Endpoint:
+    if not (number.isascii() and number.isdigit()) or len(number) > 7 or int(number) > MAX_FD:
+        raise ConfigError(where, f"'fd@' needs the number of a file descriptor: {quote(text)}")
+    return Endpoint(EndpointKind.FD, str(int(number)))
+
+
+def _local(kind: EndpointKind, name: str, text: str, where: Location) -> Endpoint:
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if not 0 < size <= MAX_UNIX_PATH_BYTES:
+        message = f"the name of a unix socket has 1 to {MAX_UNIX_PATH_BYTES} bytes, not {size}: {quote(text)}"
+        raise ConfigError(where, message)
+    return Endpoint(kind, name)
+
+
+def _bind_address(text: str, where: Location) -> BindAddress:
+    if not text:
+        raise ConfigError(where, "an address of the list is empty")
+    local = parse_local(text, where)
+    if local is not None:
+        return BindAddress(local, 0, where)
+    host, port = split_port(text)
+    if not port:
+        hint = f"did you mean ':{text}'?" if text.isdigit() else "write address:port, or *:port for every address"
+        raise ConfigError(where, f"missing port in {quote(text)}", hint)
+    spread = _RANGE.fullmatch(port)
+    first, last = (spread[1], spread[2]) if spread else (port, port)
+    low, high = _port(first, text, where), _port(last, text, where)
+    if high < low:
+        raise ConfigError(where, f"the port range {quote(port)} ends before it begins")
+    return BindAddress(parse_host(host, where, low, text), high, where)
+
+
+def _port(port: str, text: str, where: Location) -> int:
+    if not (port.isascii() and port.isdigit()):
+        raise ConfigError(
+            where, f"invalid port {quote(port)} in {quote(text)}: a number within 1 and {MAX_PORT} is expected"
+        )
+    number = int(port) if len(port.lstrip("0")) <= 5 else MAX_PORT + 1
+    if not 1 <= number <= MAX_PORT:
+        raise ConfigError(where, f"invalid port {quote(port)} in {quote(text)}: it must be within 1 and {MAX_PORT}")
+    return number
+
+
+def _server_port(text: str, port: str | None, where: Location, report: Report) -> int:
+    """The port of a server. What HAProxy derives from the client's destination port is refused by name."""
+    if not port or (port.isascii() and port.isdigit() and not port.strip("0")):
+        message = (
+            f"the server address {quote(text)} has no port; using the client's destination port is not supported yet"
+        )
+        raise ConfigError(where, message, "write address:port")
+    if port[0] in "+-":
+        raise ConfigError(where, f"the port offset in {quote(text)} is not supported yet", "write address:port")
+    if _RANGE.fullmatch(port):
+        raise ConfigError(where, f"a server has one port, not a range: {quote(text)}")
+    digits, slash, path = port.partition("/")
+    number = _port(digits if slash and digits else port, text, where)
+    if slash:
+        hint = f"to check that path, add 'option httpchk GET /{path}'" if path.isprintable() and path else None
+        report.warning(where, f"{quote('/' + path)} after the port is ignored: a server address has no path", hint)
+    return number

@@ -1,0 +1,200 @@
+"""The ``global`` section (HAProxy manual, section 3)."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from fastlb.config import known
+from fastlb.config.address import expand_address, parse_bind
+from fastlb.config.args import Args
+from fastlb.config.errors import ConfigError, Location, quote
+from fastlb.config.keywords import KeywordTable
+from fastlb.config.lexer import Word
+from fastlb.config.limits import check_logs
+from fastlb.config.logline import parse_log
+from fastlb.config.tree import EndpointKind, Global, LogGlobal, LogLine, MetricsLine, Said
+
+MAX_WORKERS = 256
+MAX_ID = 4294967294
+METRICS_PATH = "/metrics"
+_LOG_FIELD = re.compile(r"[!-~]{1,64}")
+_AUTO_MAP = re.compile(r"auto(?::1/1-([0-9]{1,4}))?")
+_CPU_RANGE = re.compile(r"0(?:-([0-9]{1,4}))?")
+
+# Said twice, the first counts (as for HAProxy); 'user' and 'uid' are two ways to say the same.
+_FIRST_COUNTS = {
+    "maxconn": "maxconn",
+    "nofile": "nofile",
+    "chroot": "chroot",
+    "pidfile": "pidfile",
+    "user": "user",
+    "uid": "user",
+    "group": "group",
+    "gid": "group",
+}
+
+GlobalKeyword = Callable[["GlobalSection", Args], None]
+
+
+class GlobalSection:
+    """Collects what the ``global`` sections say, of which there may be several."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Said[Any]] = {}
+        self._first: dict[str, Location] = {}
+        self._logs: list[LogLine] = []
+        self._metrics: list[MetricsLine] = []
+
+    def statement(self, args: Args) -> None:
+        word = args.need("a keyword")
+        if word.text in ("no", "default"):
+            self._negated(args)
+            return
+        keyword = GLOBAL_KEYWORDS.find(word, args.report, args.peek())
+        if keyword is not None:
+            keyword(self, args)
+
+    def result(self) -> Global:
+        return Global(logs=tuple(self._logs), metrics=tuple(self._metrics), **self._values)
+
+    def set(self, name: str, value: Any, args: Args) -> None:
+        """Record a value at the end of a statement: nothing may follow. Said twice, one of the two counts."""
+        args.end()
+        key = _FIRST_COUNTS.get(name)
+        first = self._first.setdefault(key, args.location) if key else args.location
+        if first != args.location:
+            message = (
+                f"{quote(args.words[0].text)} is ignored: line {first.line} said it already, and the first one counts"
+            )
+            args.report.warning(args.location, message)
+            return
+        self._values[name] = Said(value, args.value_location)
+
+    def add_log(self, args: Args) -> None:
+        log = parse_log(args)
+        if isinstance(log, LogGlobal):
+            raise ConfigError(log.location, "'log global' belongs in 'defaults' or a proxy", "name a target here")
+        check_logs(len(self._logs), log.location)
+        self._logs.append(log)
+
+    def add_metrics(self, args: Args) -> None:
+        """``prometheus bind ADDRESS [path PATH]``: a keyword of our own."""
+        if not args.accept("bind"):
+            raise ConfigError(args.location, "'prometheus' expects 'bind <address>:<port> [path <path>]'")
+        word = args.need("an address, such as '127.0.0.1:9101'")
+        addresses = parse_bind(expand_address(word, args.environ, args.report), word.location)
+        first = addresses[0]
+        inet = first.endpoint.kind in (EndpointKind.INET, EndpointKind.INET6, EndpointKind.NAME)
+        if len(addresses) > 1 or not inet or first.last_port != first.endpoint.port:
+            raise ConfigError(word.location, f"the metrics need one address and port, not {quote(word.text)}")
+        path = metrics_path(args) if args.accept("path") else METRICS_PATH
+        args.end()
+        self._metrics.append(MetricsLine(first, path))
+
+    def _negated(self, args: Args) -> None:
+        """``no log`` clears the targets; HAProxy allows ``no`` before a few more keywords that are not built yet."""
+        word = args.need("a keyword")
+        if args.words[0].text == "no" and word.text == "log":
+            args.end()
+            self._logs.clear()
+            return
+        if word.text not in GLOBAL_KEYWORDS.supported:
+            GLOBAL_KEYWORDS.find(word, args.report)
+            return
+        raise ConfigError(word.location, f"{quote(args.said)} is not possible", "'no' goes before 'log'")
+
+
+def metrics_path(args: Args) -> str:
+    """A path to serve metrics on."""
+    word = args.need("a path, such as '/metrics'")
+    if not word.text.startswith("/") or any(c <= " " or c in "?#\x7f" for c in word.text):
+        raise ConfigError(word.location, f"{quote(word.text)} is no path: it begins with '/', such as '/metrics'")
+    return word.text
+
+
+def _integer(name: str, low: int, high: int) -> GlobalKeyword:
+    return lambda section, args: section.set(name, args.integer(low, high), args)
+
+
+def _time(name: str) -> GlobalKeyword:
+    return lambda section, args: section.set(name, args.time_ms(), args)
+
+
+def _text(name: str, what: str) -> GlobalKeyword:
+    return lambda section, args: section.set(name, args.need(what).text, args)
+
+
+def _chroot(section: GlobalSection, args: Args) -> None:
+    word = args.need("a directory")
+    if word.text == "auto":
+        raise ConfigError(word.location, "'chroot auto' is not supported yet", "name an empty directory")
+    section.set("chroot", word.text, args)
+
+
+def _log_tag(section: GlobalSection, args: Args) -> None:
+    section.set("log_tag", _log_field(args.need("a tag for the log lines")), args)
+
+
+def _log_hostname(section: GlobalSection, args: Args) -> None:
+    word = args.take()
+    section.set("log_hostname", _log_field(word) if word else socket.gethostname(), args)
+
+
+def _log_field(word: Word) -> str:
+    """A field of a log line's header, which blanks or control characters would tear apart."""
+    if _LOG_FIELD.fullmatch(word.text) is None:
+        message = f"{quote(word.text)} cannot be part of a log line: 1 to 64 printable ASCII characters are expected"
+        raise ConfigError(word.location, message)
+    return word.text
+
+
+def _cpu_map(section: GlobalSection, args: Args) -> None:
+    """``cpu-map auto`` or ``cpu-map auto:1/1-N 0-M``: each worker on a CPU of its own. Other maps are not built."""
+    word = args.need("'auto'")
+    threads = _AUTO_MAP.fullmatch(word.text)
+    if threads is None:
+        raise ConfigError(word.location, f"the CPU map {quote(word.text)} is not supported yet", "write 'cpu-map auto'")
+    if threads[1] is not None:
+        cpus = args.need("a range of CPUs, such as '0-3'")
+        spread = _CPU_RANGE.fullmatch(cpus.text)
+        if spread is None:
+            hint = "write 'cpu-map auto', which takes the CPUs this process may use in their order"
+            raise ConfigError(cpus.location, f"the CPU set {quote(cpus.text)} is not supported yet", hint)
+        if int(spread[1] or 0) + 1 != int(threads[1]):
+            message = f"{threads[1]} threads cannot be mapped to the CPUs {quote(cpus.text)}: there must be as many"
+            raise ConfigError(cpus.location, message)
+    section.set("pin", True, args)
+
+
+GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
+    "keyword",
+    {
+        "chroot": _chroot,
+        "cpu-map": _cpu_map,
+        "daemon": lambda section, args: section.set("daemon", True, args),
+        "gid": _integer("gid", 0, MAX_ID),
+        "group": _text("group", "the name of a group"),
+        "hard-stop-after": _time("hard_stop_after"),
+        "log": GlobalSection.add_log,
+        "log-send-hostname": _log_hostname,
+        "log-tag": _log_tag,
+        "maxconn": _integer("maxconn", 0, 100_000_000),
+        "nbthread": _integer("nbthread", 1, MAX_WORKERS),
+        "pidfile": _text("pidfile", "the name of a file"),
+        "prometheus": GlobalSection.add_metrics,
+        "spread-checks": _integer("spread_checks", 0, 50),
+        "uid": _integer("uid", 0, MAX_ID),
+        "ulimit-n": _integer("nofile", 1, 1 << 30),
+        "user": _text("user", "the name of a user"),
+    },
+    not_yet=known.GLOBAL_NOT_YET,
+    not_yet_prefixes=known.GLOBAL_NOT_YET_PREFIXES,
+    ignored=known.GLOBAL_IGNORED,
+    ignored_prefixes=known.GLOBAL_IGNORED_PREFIXES,
+    removed=known.GLOBAL_REMOVED,
+    within="in section 'global'",
+    also=known.SECTIONS,
+)

@@ -1,0 +1,158 @@
+"""HAProxy's words that fastlb knows but does not act on: to say so by name instead of "unknown keyword".
+
+Collected from the HAProxy manual (sections 3, 4.1, 5.1 and 5.2) and from what ``haproxy -dKall`` prints.
+"""
+
+from __future__ import annotations
+
+from fastlb.config.keywords import because, words
+
+HTTP_ONLY = "it concerns HTTP, and fastlb balances TCP"
+TLS_ONLY = "it concerns TLS, which fastlb passes through untouched"
+OTHER_ONLY = "it concerns a part of HAProxy that a TCP balancer does not have"
+SPLICES_ALWAYS = "fastlb always splices when that is faster"
+
+SECTIONS = ("global", "defaults", "frontend", "backend", "listen")
+NOT_YET_SECTIONS = words("healthcheck log-profile peers resolvers ring")
+IGNORED_SECTIONS = words(
+    "acme cache crt-list crt-store fcgi-app http-errors log-forward mailers program traces userlist"
+)
+
+GLOBAL_NOT_YET = words(
+    """anonkey busy-polling close-spread-time cluster-secret cpu-affinity cpu-policy cpu-set default-path description
+    dns-accept-family expose-deprecated-directives expose-experimental-directives external-check fd-hard-limit
+    force-cfg-parser-pause grace harden.reject-privileged-ports.tcp insecure-fork-wanted insecure-setuid-wanted
+    load-server-state-from-file localpeer max-spread-checks max-threads-per-group maxconnrate maxpipes maxsessrate
+    mworker-max-reloads no-memory-trimming node noepoll noevports nogetaddrinfo nokqueue nopoll noreuseport nosplice
+    numa-cpu-mapping pp2-never-send-local prealloc-fd presetenv quiet resetenv server-state-base server-state-file
+    set-dumpable set-var set-var-fmt setcap setenv shm-stats-file shm-stats-file-max-objects stats stats-file
+    stress-level strict-limits thread-group thread-groups thread-hard-limit unix-bind unsetenv
+    warn-blocked-traffic-after zero-warning"""
+)
+GLOBAL_NOT_YET_PREFIXES = ("debug.", "profiling.", "tune.")
+GLOBAL_IGNORED = {
+    "master-worker": "fastlb always runs a master and its workers",
+    **because(TLS_ONLY, "ca-base crt-base issuers-chain-path key-base maxsslconn maxsslrate noktls"),
+    **because(HTTP_ONLY, "http-err-codes http-fail-codes maxcompcpuusage maxcomprate maxzlibmem"),
+    **because(OTHER_ONLY, "limited-quic"),
+}
+GLOBAL_IGNORED_PREFIXES = {
+    "ssl-": TLS_ONLY,
+    "tune.ssl.": TLS_ONLY,
+    "ocsp-update.": TLS_ONLY,
+    "acme.": TLS_ONLY,
+    "jwt.": TLS_ONLY,
+    **because(HTTP_ONLY, "h1- h2- tune.h1. tune.h2. tune.http. tune.comp. tune.zlib. tune.glitches. httpclient."),
+    **because(OTHER_ONLY, "tune.quic. tune.lua. lua- 51degrees- deviceatlas- wurfl-"),
+}
+GLOBAL_REMOVED = {
+    "nbproc": "use 'nbthread' for the number of workers",
+    "bind-process": "use 'nbthread' for the number of workers",
+}
+
+PROXY_NOT_YET = words(
+    """acl backlog be-unpublished clitcpka-cnt clitcpka-idle clitcpka-intvl declare description disabled email-alert
+    enabled error-log-format external-check filter filter-sequence force-be-switch force-persist fullconn guid
+    hash-balance-factor hash-preserve-affinity hash-type http-check id ignore-persist load-server-state-from-file
+    log-format log-format-sd log-steps log-tag max-session-srv-conns monitor monitor-uri persist rate-limit
+    server-state-file-name server-template source srvtcpka-cnt srvtcpka-idle srvtcpka-intvl stick stick-table tcp-check
+    tcp-request tcp-response transparent use-server use_backend"""
+)
+PROXY_IGNORED = because(
+    HTTP_ONLY,
+    """capture compression cookie dynamic-cookie-key errorfile errorfiles errorloc errorloc302 errorloc303 http-error
+    http-reuse http-send-name-header max-keep-alive-queue option-http retry-on unique-id-format unique-id-header
+    use-fcgi-app""",
+) | because(OTHER_ONLY, "quic-initial")
+PROXY_REMOVED = {
+    "contimeout": "use 'timeout connect'",
+    "clitimeout": "use 'timeout client'",
+    "srvtimeout": "use 'timeout server'",
+    "redispatch": "use 'option redispatch'",
+    "bind-process": "use 'nbthread' in 'global'",
+    "monitor-net": "use a 'listen' section for the probes of a balancer in front",
+    "dispatch": "use a 'server' line",
+    "block": "use 'tcp-request content reject'",
+    **because(
+        HTTP_ONLY, "appsession redirect reqadd reqallow reqdel reqdeny reqrep reqirep rspadd rspdel rspdeny rsprep"
+    ),
+}
+PROXY_REFUSED = because(
+    "it concerns HTTP; the only rule of this kind is that of a metrics listener, "
+    "'http-request use-service prometheus-exporter if { path /metrics }'",
+    "http-response http-after-response",
+)
+
+OPTION_NOT_YET = words(
+    """abortonclose allbackups clitcpka contstats dontlog-normal external-check independent-streams ldap-check
+    log-health-checks log-separate-errors logasap mysql-check nolinger persist pgsql-check redis-check smtpchk
+    socket-stats spop-check srvtcpka ssl-hello-chk tcp-smart-accept tcp-smart-connect tcpka transparent
+    use-small-buffers"""
+)
+OPTION_IGNORED = {
+    **because(SPLICES_ALWAYS, "splice-auto splice-request splice-response"),
+    **because(
+        HTTP_ONLY,
+        """accept-invalid-http-request accept-invalid-http-response accept-unsafe-violations-in-http-request
+        accept-unsafe-violations-in-http-response checkcache disable-h2-upgrade forceclose forwarded forwardfor
+        h1-case-adjust-bogus-client h1-case-adjust-bogus-server http-buffer-request http-drop-request-trailers
+        http-drop-response-trailers http-ignore-probes http-keep-alive http-no-delay http-pretend-keepalive
+        http-restrict-req-hdr-names http-server-close http-tunnel http-use-htx http-use-proxy-header http_proxy
+        httpclose httpslog idle-close-on-response originalto prefer-last-server""",
+    ),
+}
+
+BALANCE_NOT_YET = words("first hash random rdp-cookie")
+BALANCE_REFUSED = because(
+    "it concerns HTTP: use roundrobin, static-rr, leastconn or source", "hdr log-hash log-sticky uri url_param"
+)
+
+TIMEOUT_NOT_YET = words("client-hs")
+TIMEOUT_IGNORED = because(HTTP_ONLY, "http-request http-keep-alive tarpit")
+
+_TLS_HINT = "fastlb does not terminate TLS: encrypted connections pass through in 'mode tcp' without it"
+BIND_NOT_YET = words(
+    """accept-netscaler-cip accept-proxy cc defer-accept expose-fd guid-prefix id idle-ping interface label level
+    maxconn mss name namespace nbconn nice severity-output shards tcp-md5sig tcp-ss tcp-ut tfo thread transparent"""
+)
+BIND_REMOVED = {"process": "use 'nbthread' in 'global'"}
+BIND_REFUSED = because(
+    _TLS_HINT,
+    """allow-0rtt alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites
+    client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ech force-sslv3 force-tlsv10
+    force-tlsv11 force-tlsv12 force-tlsv13 generate-certificates ktls no-alpn no-ca-names no-sslv3 no-strict-sni
+    no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 npn prefer-client-ciphers proto quic-cc-algo
+    quic-force-retry quic-socket sigalgs ssl ssl-max-ver ssl-min-ver strict-sni tls-ticket-keys tls-tickets verify""",
+)
+
+SERVER_NOT_YET = words(
+    """agent-addr agent-check agent-inter agent-port agent-send cc check-alpn check-pool-conn-name check-proto
+    check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl check-via-socks4 error-limit guid hash-key
+    healthcheck id init-addr init-state maxqueue minconn namespace no-agent-check
+    no-check-reuse-pool no-check-send-proxy no-check-sni-auto no-check-ssl no-send-proxy no-send-proxy-v2
+    no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error on-marked-down on-marked-up
+    proxy-v2-options resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2 send-proxy-v2-ssl
+    send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard slowstart socks4 source stick strict-maxconn tcp-md5sig tcp-ut tfo
+    track usesrc"""
+)
+SERVER_REFUSED = {
+    "ssl": "fastlb does not encrypt towards servers: encrypted connections pass through in 'mode tcp' without it"
+}
+SERVER_IGNORED_FLAGS = because(
+    TLS_ONLY,
+    """allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 no-renegotiate no-sni-auto no-ssl
+    no-ssl-reuse no-sslv3 no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 no-verifyhost renegotiate sni-auto
+    ssl-reuse tls-tickets""",
+)
+SERVER_IGNORED_WITH_VALUE = {
+    **because(
+        TLS_ONLY,
+        """alpn ca-file ciphers ciphersuites client-sigalgs crl-file crt curves ktls npn sigalgs sni ssl-max-ver
+        ssl-min-ver verify verifyhost""",
+    ),
+    **because(
+        HTTP_ONLY,
+        "cookie idle-ping max-reuse pool-conn-name pool-low-conn pool-max-conn pool-purge-delay proto redir ws",
+    ),
+    **because(OTHER_ONLY, "log-bufsize log-proto quic-cc-algo"),
+}

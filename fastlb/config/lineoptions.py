@@ -1,0 +1,59 @@
+"""Options at the end of a ``bind`` or ``server`` line: a table of small functions, and the loop that applies it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastlb.config.args import MAX_COUNT, Args
+from fastlb.config.errors import ConfigError
+from fastlb.config.keywords import KeywordTable
+from fastlb.config.tree import Said
+
+LineOption = Callable[[Args], tuple[str, Any]]
+OptionTable = KeywordTable[LineOption]
+
+
+def parse_options(args: Args, table: OptionTable) -> dict[str, Said[Any]]:
+    """Read options up to the end of the line. What is wrong with one does not hide what is wrong with the others."""
+    options: dict[str, Said[Any]] = {}
+    while (word := args.take()) is not None:
+        try:
+            option = table.find(word, args.report)
+            if option is not None:
+                name, value = option(args)
+                options[name] = Said(value, args.value_location)
+            elif word.text in table.takes_value:
+                args.take()
+        except ConfigError as failure:
+            args.report.caught(failure)
+            _skip_arguments(args, table, table.knows(word.text))
+    return options
+
+
+def _skip_arguments(args: Args, table: OptionTable, known: bool) -> None:
+    """Go on at the next word that is an option, or may be meant as one when the option before was a mistake too."""
+    while (word := args.peek()) is not None and not table.knows(word.text):
+        if not known and word.text[0].isalpha():
+            return
+        args.take()
+
+
+def flag(name: str, value: bool) -> LineOption:
+    """An option without an argument."""
+    return lambda args: (name, value)
+
+
+def number(name: str, low: int, high: int = MAX_COUNT) -> LineOption:
+    """An option with a whole number."""
+    return lambda args: (name, args.integer(low, high))
+
+
+def time(name: str) -> LineOption:
+    """An option with a time of at least 1 ms."""
+    return lambda args: (name, args.time_ms(low=1))
+
+
+def text(name: str, what: str) -> LineOption:
+    """An option with one word."""
+    return lambda args: (name, args.need(what).text)

@@ -1,0 +1,41 @@
+"""``log`` lines (HAProxy manual, section 4.2 ``log`` and 3.1 ``log``)."""
+
+from __future__ import annotations
+
+from fastlb.config.address import expand_address, parse_log_target
+from fastlb.config.args import Args
+from fastlb.config.errors import ConfigError, quote
+from fastlb.config.keywords import numbered
+from fastlb.config.tree import LogGlobal, LogLine
+
+DEFAULT_FORMAT = "local"
+DEFAULT_LENGTH = 1024
+FORMATS = ("local", "rfc3164", "rfc5424", "priority", "short", "timed", "iso", "raw")
+FACILITIES = numbered(
+    """kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2
+    local0 local1 local2 local3 local4 local5 local6 local7"""
+)
+LEVELS = numbered("emerg alert crit err warning notice info debug")
+
+
+def parse_log(args: Args) -> LogLine | LogGlobal:
+    """Read what follows ``log``: ``global``, or a target with its options. Raises ConfigError."""
+    word = args.need("'global' or '<target> [len n] [format f] <facility> [max-level [min-level]]'")
+    if word.text == "global":
+        args.end()
+        return LogGlobal(word.location)
+    target = parse_log_target(expand_address(word, args.environ, args.report), word.location)
+    length = args.integer(80, 65535) if args.accept("len") else DEFAULT_LENGTH
+    format_ = args.one_of(FORMATS, "log format").text if args.accept("format") else DEFAULT_FORMAT
+    _refuse_sample(args)
+    facility = FACILITIES[args.one_of(FACILITIES, "log facility").text]
+    max_level = LEVELS[args.one_of(LEVELS, "log level").text] if args.peek() else LEVELS["debug"]
+    min_level = LEVELS[args.one_of(LEVELS, "log level").text] if args.peek() else LEVELS["emerg"]
+    args.end()
+    return LogLine(target, word.location, format_, facility, max_level, min_level, length)
+
+
+def _refuse_sample(args: Args) -> None:
+    word = args.peek()
+    if word is not None and word.text in ("sample", "profile"):
+        raise ConfigError(word.location, f"{quote(word.text)} of a 'log' line is not supported yet")

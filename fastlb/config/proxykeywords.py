@@ -1,0 +1,207 @@
+"""The keywords of ``defaults``, ``frontend``, ``backend`` and ``listen`` sections (HAProxy manual, section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastlb.config import known
+from fastlb.config.args import Args
+from fastlb.config.bindline import parse_bind_line
+from fastlb.config.errors import ConfigError, quote
+from fastlb.config.globalsection import GLOBAL_KEYWORDS, metrics_path
+from fastlb.config.keywords import KeywordTable
+from fastlb.config.logline import parse_log
+from fastlb.config.proxyoptions import parse_negated_option, parse_option
+from fastlb.config.proxysection import PLACES, ProxySection, Side, warn_wrong_side
+from fastlb.config.serverline import parse_default_server, parse_server_line
+from fastlb.config.tree import Said
+
+MODES = ("tcp", "http")
+_OTHER_MODES = ("haterm", "health", "log", "spop")
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyKeyword:
+    """One keyword. Said on the wrong side it is ignored with a warning as HAProxy does, or refused when ``strict``."""
+
+    parse: Callable[[ProxySection, Args], None]
+    side: Side = Side.BOTH
+    strict: bool = False
+    in_defaults: bool = True
+
+
+def parse_proxy_statement(section: ProxySection, args: Args) -> None:
+    """Read one line of a section. Raises ConfigError."""
+    word = args.need("a keyword")
+    if word.text in ("no", "default"):
+        _negated(section, args)
+        return
+    within = f"in section '{section.kind}'"
+    if not PROXY_KEYWORDS.knows(word.text) and GLOBAL_KEYWORDS.knows(word.text):
+        raise ConfigError(word.location, f"{quote(word.text)} is not allowed {within}", "it belongs in 'global'")
+    keyword = PROXY_KEYWORDS.find(word, args.report, args.peek(), within)
+    if keyword is not None and _allowed(section, keyword, args):
+        keyword.parse(section, args)
+
+
+def _allowed(section: ProxySection, keyword: ProxyKeyword, args: Args) -> bool:
+    """Whether the keyword makes sense in this kind of section."""
+    name = quote(args.words[0].text)
+    if section.kind == "defaults" and not keyword.in_defaults:
+        raise ConfigError(
+            args.location, f"{name} is not allowed in 'defaults'", f"it belongs in {PLACES[keyword.side]}"
+        )
+    if section.side & keyword.side:
+        return True
+    if keyword.strict:
+        message = f"{name} is not allowed in {section.title}"
+        raise ConfigError(args.location, message, f"it belongs in {PLACES[keyword.side]}")
+    warn_wrong_side(section, keyword.side, name, args)
+    return False
+
+
+def _negated(section: ProxySection, args: Args) -> None:
+    """``no option x``, ``default option x`` and ``no log``; nothing else can be negated."""
+    prefix = args.words[0].text
+    word = args.need("'option' or 'log'")
+    if word.text == "option":
+        parse_negated_option(section, args)
+    elif word.text == "log" and prefix == "no":
+        args.end()
+        section.clear_logs()
+    else:
+        raise ConfigError(word.location, f"{quote(args.said)} is not possible", f"{quote(prefix)} goes before 'option'")
+
+
+def _bind(section: ProxySection, args: Args) -> None:
+    line = parse_bind_line(args)
+    number = sum(
+        address.last_port - address.endpoint.port + 1 if address.last_port else 1 for address in line.addresses
+    )
+    section.counts.add("listening addresses", number, line.location)
+    section.binds.append(line)
+
+
+def _server(section: ProxySection, args: Args) -> None:
+    section.counts.add("servers", 1, args.location)
+    section.servers.append(parse_server_line(args, section.server_options))
+
+
+def _default_server(section: ProxySection, args: Args) -> None:
+    section.add_server_options(parse_default_server(args))
+
+
+def _default_backend(section: ProxySection, args: Args) -> None:
+    section.set("default_backend", args.need("the name of a backend").text, args)
+
+
+def _mode(section: ProxySection, args: Args) -> None:
+    word = args.peek()
+    if word is not None and word.text in _OTHER_MODES:
+        raise ConfigError(
+            word.location, f"'mode {word.text}' is not supported", "fastlb balances TCP: write 'mode tcp'"
+        )
+    section.set("mode", args.one_of(MODES, "mode").text, args)
+
+
+def _balance(section: ProxySection, args: Args) -> None:
+    word = args.need(f"an algorithm: one of {', '.join(BALANCE_ALGORITHMS.supported)}")
+    bare = word._replace(text=word.text.partition("(")[0])
+    name = BALANCE_ALGORITHMS.find(bare if BALANCE_ALGORITHMS.knows(bare.text) else word, args.report)
+    section.set("balance", name, args)
+
+
+def _maxconn(section: ProxySection, args: Args) -> None:
+    section.set("maxconn", args.integer(0), args)
+
+
+def _retries(section: ProxySection, args: Args) -> None:
+    section.set("retries", args.integer(0), args)
+
+
+def _timeout(section: ProxySection, args: Args) -> None:
+    word = args.need(f"the name of a timeout: one of {', '.join(TIMEOUTS.supported)}")
+    timeout = TIMEOUTS.find(word, args.report)
+    if timeout is None:
+        return
+    name, side = timeout
+    if not section.side & side:
+        warn_wrong_side(section, side, quote(args.said), args)
+        return
+    section.set(name, args.time_ms(name=args.said), args)
+
+
+def _log(section: ProxySection, args: Args) -> None:
+    section.add_log(parse_log(args))
+
+
+def _http_request(section: ProxySection, args: Args) -> None:
+    """The one rule that makes a metrics listener; any other works on HTTP, which fastlb does not look into."""
+    wanted = ("use-service", "prometheus-exporter", "if", "{", "path")
+    if not all(args.accept(text) for text in wanted):
+        word = args.peek() or args.words[-1]
+        hint = "the only rule is 'http-request use-service prometheus-exporter if { path /metrics }'"
+        raise ConfigError(word.location, "this 'http-request' rule is not supported: fastlb balances TCP", hint)
+    path = metrics_path(args)
+    if not args.accept("}"):
+        word = args.peek() or args.words[-1]
+        raise ConfigError(word.location, "the condition must end with '}' after the path, with a blank before it")
+    args.end()
+    section.exporter = Said(path, args.location)
+
+
+def _stats(section: ProxySection, args: Args) -> None:
+    """The web page of HAProxy. Whether it is an error depends on the mode, so the plan decides."""
+    if section.kind == "defaults":
+        args.report.warning(args.location, f"'stats' is ignored: {known.HTTP_ONLY}")
+    section.stats = section.stats or Said(" ".join(word.text for word in args.words), args.location)
+
+
+PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
+    "keyword",
+    {
+        "balance": ProxyKeyword(_balance, Side.BACKEND),
+        "bind": ProxyKeyword(_bind, Side.FRONTEND, in_defaults=False),
+        "default-server": ProxyKeyword(_default_server, Side.BACKEND, strict=True),
+        "default_backend": ProxyKeyword(_default_backend, Side.FRONTEND),
+        "http-request": ProxyKeyword(_http_request, Side.FRONTEND, strict=True, in_defaults=False),
+        "log": ProxyKeyword(_log),
+        "maxconn": ProxyKeyword(_maxconn, Side.FRONTEND),
+        "mode": ProxyKeyword(_mode),
+        "option": ProxyKeyword(parse_option),
+        "retries": ProxyKeyword(_retries, Side.BACKEND),
+        "server": ProxyKeyword(_server, Side.BACKEND, strict=True, in_defaults=False),
+        "stats": ProxyKeyword(_stats),
+        "timeout": ProxyKeyword(_timeout),
+    },
+    not_yet=known.PROXY_NOT_YET,
+    ignored=known.PROXY_IGNORED,
+    removed=known.PROXY_REMOVED,
+    refused=known.PROXY_REFUSED,
+    also=known.SECTIONS,
+)
+
+BALANCE_ALGORITHMS: KeywordTable[str] = KeywordTable(
+    "balance algorithm",
+    {name: name for name in ("roundrobin", "static-rr", "leastconn", "source")},
+    not_yet=known.BALANCE_NOT_YET,
+    refused=known.BALANCE_REFUSED,
+)
+
+TIMEOUTS: KeywordTable[tuple[str, Side]] = KeywordTable(
+    "timeout",
+    {
+        "connect": ("connect", Side.BACKEND),
+        "client": ("client", Side.FRONTEND),
+        "server": ("server", Side.BACKEND),
+        "check": ("check_timeout", Side.BACKEND),
+        "client-fin": ("client_fin", Side.FRONTEND),
+        "server-fin": ("server_fin", Side.BACKEND),
+        "tunnel": ("tunnel", Side.BACKEND),
+        "queue": ("queue", Side.BACKEND),
+    },
+    not_yet=known.TIMEOUT_NOT_YET,
+    ignored=known.TIMEOUT_IGNORED,
+    prefix="timeout ",
+)

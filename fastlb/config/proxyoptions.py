@@ -1,0 +1,100 @@
+"""``option`` lines of proxies (HAProxy manual, section 4.2 ``option …``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastlb.config import known
+from fastlb.config.args import Args
+from fastlb.config.errors import ConfigError, quote
+from fastlb.config.httpchk import parse_httpchk
+from fastlb.config.keywords import KeywordTable
+from fastlb.config.proxysection import ProxySection, Side, warn_wrong_side
+from fastlb.config.tree import TcpCheck
+
+REDISPATCH_DEFAULT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class OptionKeyword:
+    """One option. ``off`` is what ``no option`` does; None for an option that cannot be negated."""
+
+    on: Callable[[ProxySection, Args], None]
+    side: Side
+    off: Callable[[ProxySection, Args], None] | None = None
+
+
+def parse_option(section: ProxySection, args: Args) -> None:
+    """Read ``option x …``. Raises ConfigError."""
+    option = _find(section, args)
+    if option is not None:
+        option.on(section, args)
+
+
+def parse_negated_option(section: ProxySection, args: Args) -> None:
+    """Read ``no option x`` or ``default option x``; every option of ours is off by default. Raises ConfigError."""
+    option = _find(section, args)
+    if option is None:
+        return
+    if option.off is None:
+        word = args.words[args.at - 1]
+        raise ConfigError(word.location, f"{quote(args.said)} is not possible: this option cannot be negated")
+    option.off(section, args)
+
+
+def _find(section: ProxySection, args: Args) -> OptionKeyword | None:
+    word = args.need("the name of an option")
+    option = OPTIONS.find(word, args.report)
+    if option is not None and not section.side & option.side:
+        warn_wrong_side(section, option.side, quote(f"option {word.text}"), args)
+        return None
+    return option
+
+
+def _tcplog(section: ProxySection, args: Args) -> None:
+    word = args.peek()
+    if word is not None and word.text == "clf":
+        raise ConfigError(word.location, "'option tcplog clf' is not supported yet", "write 'option tcplog'")
+    section.set("tcplog", True, args)
+
+
+def _httplog(section: ProxySection, args: Args) -> None:
+    """Falls back to tcplog in a TCP proxy; the plan says so, because a metrics listener may inherit it."""
+    args.accept("clf")
+    section.set("httplog", True, args)
+
+
+def _redispatch(section: ProxySection, args: Args) -> None:
+    """The interval: -1 the last retry, n every n-th, 0 off."""
+    section.set("redispatch", args.integer(-1, name=args.said) if args.peek() else REDISPATCH_DEFAULT, args)
+
+
+def _httpchk(section: ProxySection, args: Args) -> None:
+    section.set("check", parse_httpchk(args), args)
+
+
+def _tcp_check(section: ProxySection, args: Args) -> None:
+    section.set("check", TcpCheck(), args)
+
+
+OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
+    "option",
+    {
+        "dontlognull": OptionKeyword(
+            lambda section, args: section.set("dontlognull", True, args),
+            Side.FRONTEND,
+            off=lambda section, args: section.set("dontlognull", False, args),
+        ),
+        "httpchk": OptionKeyword(_httpchk, Side.BACKEND),
+        "httplog": OptionKeyword(_httplog, Side.FRONTEND),
+        "redispatch": OptionKeyword(
+            _redispatch, Side.BACKEND, off=lambda section, args: section.set("redispatch", 0, args)
+        ),
+        "tcp-check": OptionKeyword(_tcp_check, Side.BACKEND),
+        "tcplog": OptionKeyword(_tcplog, Side.FRONTEND),
+    },
+    not_yet=known.OPTION_NOT_YET,
+    ignored=known.OPTION_IGNORED,
+    prefix="option ",
+)

@@ -1,0 +1,75 @@
+"""``server`` and ``default-server`` lines (HAProxy manual, sections 4.2 ``server`` and 5.2)."""
+
+from __future__ import annotations
+
+from fastlb.config import known
+from fastlb.config.address import MAX_PORT, expand_address, parse_host, parse_local, parse_server
+from fastlb.config.args import Args
+from fastlb.config.errors import ConfigError, quote
+from fastlb.config.keywords import KeywordTable
+from fastlb.config.lineoptions import OptionTable, flag, number, parse_options, time
+from fastlb.config.names import check_name
+from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOptions
+
+MAX_WEIGHT = 256
+MAX_HYSTERESIS = 10000
+
+
+def parse_server_line(args: Args, defaults: ServerOptions) -> ServerLine:
+    """Read what follows ``server``: name, address, options. ``defaults`` is what ``default-server`` said so far."""
+    name_word = args.need("a name and an address, such as 'server web1 10.0.0.1:80'")
+    name = check_name(name_word, "server")
+    word = args.need("an address after the name, such as '10.0.0.1:80'")
+    address = parse_server(expand_address(word, args.environ, args.report), word.location, args.report)
+    own = _options(args)
+    return ServerLine(name, name_word.location, Said(address, word.location), own, defaults)
+
+
+def parse_default_server(args: Args) -> ServerOptions:
+    """Read what follows ``default-server``."""
+    if args.peek() is None:
+        raise ConfigError(args.location, "'default-server' expects options, such as 'inter 3s rise 2 fall 3'")
+    return _options(args)
+
+
+def _options(args: Args) -> ServerOptions:
+    said = parse_options(args, SERVER_OPTIONS)
+    return ServerOptions(**said) if said else NO_OPTIONS
+
+
+def _addr(args: Args) -> tuple[str, Endpoint]:
+    """``addr``: where health checks go, without a port (that is ``port``)."""
+    word = args.need("an IP address or a host name")
+    text = expand_address(word, args.environ, args.report)
+    if parse_local(text, word.location) is not None:
+        raise ConfigError(word.location, f"'addr' cannot be the unix socket {quote(text)}: it is not supported yet")
+    if text.count(":") == 1:
+        raise ConfigError(word.location, f"'addr' takes no port: {quote(text)}", "the port of the checks is 'port'")
+    return "addr", parse_host(text, word.location)
+
+
+SERVER_OPTIONS: OptionTable = KeywordTable(
+    "option",
+    {
+        "check": flag("check", True),
+        "no-check": flag("check", False),
+        "inter": time("inter"),
+        "fastinter": time("fastinter"),
+        "downinter": time("downinter"),
+        "rise": number("rise", 1, MAX_HYSTERESIS),
+        "fall": number("fall", 1, MAX_HYSTERESIS),
+        "port": number("port", 1, MAX_PORT),
+        "addr": _addr,
+        "weight": number("weight", 0, MAX_WEIGHT),
+        "backup": flag("backup", True),
+        "no-backup": flag("backup", False),
+        "disabled": flag("disabled", True),
+        "enabled": flag("disabled", False),
+        "maxconn": number("maxconn", 0),
+    },
+    not_yet=known.SERVER_NOT_YET,
+    ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,
+    refused=known.SERVER_REFUSED,
+    within="of a server",
+    takes_value=frozenset(known.SERVER_IGNORED_WITH_VALUE),
+)

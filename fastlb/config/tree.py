@@ -1,0 +1,249 @@
+"""The configuration as written: every value with the place where it was said, nothing merged, nothing resolved.
+
+All of it is frozen. None means "not said here"; which value then counts is decided by the plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from fastlb.config.errors import Location
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[T]):
+    """A value and where it was said."""
+
+    value: T
+    location: Location
+
+
+class EndpointKind(Enum):
+    """What an address is before names are resolved."""
+
+    INET = "inet"
+    INET6 = "inet6"
+    NAME = "name"
+    UNIX = "unix"
+    ABSTRACT = "abstract"
+    FD = "fd"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address as written. ``host`` is numeric, a host name, a path, an abstract name or a descriptor number."""
+
+    kind: EndpointKind
+    host: str
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BindAddress:
+    """One of the addresses of a ``bind`` line; ``last_port`` is above ``endpoint.port`` for a range."""
+
+    endpoint: Endpoint
+    last_port: int
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class BindLine:
+    """One ``bind`` line: its addresses and the options they share. ``user`` and ``group`` are names or numbers."""
+
+    addresses: tuple[BindAddress, ...]
+    location: Location
+    v6only: Said[bool] | None = None
+    backlog: Said[int] | None = None
+    mode: Said[int] | None = None
+    user: Said[str] | None = None
+    uid: Said[int] | None = None
+    group: Said[str] | None = None
+    gid: Said[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What a ``server`` or ``default-server`` line says after the address. Times in milliseconds."""
+
+    check: Said[bool] | None = None
+    inter: Said[int] | None = None
+    fastinter: Said[int] | None = None
+    downinter: Said[int] | None = None
+    rise: Said[int] | None = None
+    fall: Said[int] | None = None
+    port: Said[int] | None = None
+    addr: Said[Endpoint] | None = None
+    weight: Said[int] | None = None
+    backup: Said[bool] | None = None
+    disabled: Said[bool] | None = None
+    maxconn: Said[int] | None = None
+
+
+NO_OPTIONS = ServerOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLine:
+    """One ``server`` line. ``defaults`` is what the ``default-server`` lines above it in its section said."""
+
+    name: str
+    location: Location
+    address: Said[Endpoint]
+    own: ServerOptions
+    defaults: ServerOptions
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One ``log`` line with a target of its own; ``target`` is ``stdout``, ``stderr`` or an address. Syslog numbers."""
+
+    target: Endpoint | str
+    location: Location
+    format: str
+    facility: int
+    max_level: int
+    min_level: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogGlobal:
+    """``log global``: the targets of the global section."""
+
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """``option tcp-check`` without a script: to be connected is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """``option httpchk``: the bytes to send."""
+
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a proxy, or a ``defaults`` section, says about itself. Times in milliseconds, 0 is "no limit"."""
+
+    mode: Said[str] | None = None
+    maxconn: Said[int] | None = None
+    default_backend: Said[str] | None = None
+    balance: Said[str] | None = None
+    retries: Said[int] | None = None
+    redispatch: Said[int] | None = None
+    check: Said[TcpCheck | HttpCheck] | None = None
+    tcplog: Said[bool] | None = None
+    httplog: Said[bool] | None = None
+    dontlognull: Said[bool] | None = None
+    connect: Said[int] | None = None
+    client: Said[int] | None = None
+    server: Said[int] | None = None
+    check_timeout: Said[int] | None = None
+    client_fin: Said[int] | None = None
+    server_fin: Said[int] | None = None
+    tunnel: Said[int] | None = None
+    queue: Said[int] | None = None
+    server_options: ServerOptions = NO_OPTIONS
+    logs: tuple[LogLine | LogGlobal, ...] = ()
+    no_log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A ``frontend``, ``backend`` or ``listen`` section. ``inherited`` is what its ``defaults`` section says.
+
+    ``exporter`` is the path of ``http-request use-service prometheus-exporter``; ``stats`` the first ``stats`` keyword.
+    """
+
+    kind: str
+    name: str
+    location: Location
+    own: Settings
+    inherited: Settings
+    binds: tuple[BindLine, ...]
+    servers: tuple[ServerLine, ...]
+    exporter: Said[str] | None
+    stats: Said[str] | None
+
+    @property
+    def has_frontend(self) -> bool:
+        return self.kind != "backend"
+
+    @property
+    def has_backend(self) -> bool:
+        return self.kind != "frontend"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsLine:
+    """``prometheus bind ADDRESS [path PATH]`` in the global section."""
+
+    address: BindAddress
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """The ``global`` sections, all together."""
+
+    maxconn: Said[int] | None = None
+    nbthread: Said[int] | None = None
+    pin: Said[bool] | None = None
+    nofile: Said[int] | None = None
+    user: Said[str] | None = None
+    uid: Said[int] | None = None
+    group: Said[str] | None = None
+    gid: Said[int] | None = None
+    chroot: Said[str] | None = None
+    daemon: Said[bool] | None = None
+    pidfile: Said[str] | None = None
+    hard_stop_after: Said[int] | None = None
+    spread_checks: Said[int] | None = None
+    log_tag: Said[str] | None = None
+    log_hostname: Said[str] | None = None
+    logs: tuple[LogLine, ...] = ()
+    metrics: tuple[MetricsLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the files say, in their order."""
+
+    process: Global
+    proxies: tuple[Proxy, ...]
+
+
+_OPTIONS = tuple(field.name for field in fields(ServerOptions))
+_SETTINGS = tuple(field.name for field in fields(Settings))
+
+
+def merged_options(own: ServerOptions, base: ServerOptions) -> ServerOptions:
+    """``own``, completed by ``base`` where it says nothing."""
+    if base is NO_OPTIONS:
+        return own
+    if own is NO_OPTIONS:
+        return base
+    return replace(base, **_said(own, _OPTIONS))
+
+
+def merged_settings(own: Settings, base: Settings) -> Settings:
+    """A section's settings on top of its ``defaults``: ``log`` lines add up (unless ``no log``), others replace."""
+    changes = _said(own, _SETTINGS)
+    changes["logs"] = own.logs if own.no_log else base.logs + own.logs
+    changes["server_options"] = merged_options(own.server_options, base.server_options)
+    changes["no_log"] = own.no_log or base.no_log
+    return replace(base, **changes)
+
+
+def _said(own: Settings | ServerOptions, names: tuple[str, ...]) -> dict[str, Any]:
+    """The fields that hold a Said, by name."""
+    return {name: value for name in names if isinstance(value := getattr(own, name), Said)}

@@ -1,0 +1,55 @@
+"""Warnings about what is valid but most likely not meant."""
+
+from __future__ import annotations
+
+from fastlb.config.errors import Report, quote
+from fastlb.plan.roles import Roles
+from fastlb.plan.values import Merged
+
+
+def advise(roles: Roles, report: Report) -> None:
+    """Warn about each proxy, in the words of the operator who will be called at night."""
+    for merged in roles.frontends:
+        _about_frontend(merged, report)
+        _about_timeouts(merged, report)
+    for merged in roles.backends:
+        if not merged.proxy.servers and not merged.proxy.has_frontend:
+            report.warning(merged.proxy.location, f"{merged.title} has no server: it closes every connection")
+        if not merged.proxy.has_frontend:
+            _about_timeouts(merged, report)
+
+
+def _about_frontend(merged: Merged, report: Report) -> None:
+    proxy, settings = merged.proxy, merged.settings
+    if not proxy.binds:
+        report.warning(proxy.location, f"{merged.title} has no 'bind' line: nothing reaches it")
+    backend = settings.default_backend
+    if backend is None and not proxy.servers:
+        report.warning(proxy.location, f"{merged.title} has nowhere to send a connection, and closes every one")
+    if backend is not None and backend.value != proxy.name and proxy.servers:
+        message = f"the servers of {merged.title} are never used: its 'default_backend' is {quote(backend.value)}"
+        report.warning(backend.location, message)
+    if settings.httplog is not None and settings.tcplog is None:
+        message = f"'option httplog' concerns HTTP: {merged.title} logs as with 'option tcplog'"
+        report.warning(settings.httplog.location, message)
+    log_option = settings.tcplog or settings.httplog
+    if log_option is not None and not settings.logs:
+        name = "tcplog" if settings.tcplog else "httplog"
+        hint = "add 'log global', and a 'log' line in 'global'"
+        report.warning(log_option.location, f"'option {name}' has no effect: {merged.title} has no 'log' line", hint)
+
+
+def _about_timeouts(merged: Merged, report: Report) -> None:
+    """One warning for each proxy, as HAProxy has it. An explicit 0 is taken as meant."""
+    proxy, settings = merged.proxy, merged.settings
+    missing: list[str] = []
+    if proxy.has_frontend and settings.client is None:
+        missing.append("'timeout client'")
+    if proxy.has_backend and proxy.servers:
+        if settings.connect is None:
+            missing.append("'timeout connect'")
+        if settings.server is None and settings.tunnel is None:
+            missing.append("'timeout server'")
+    if missing:
+        message = f"{merged.title} has no {' and no '.join(missing)}: there is no limit to these waits"
+        report.warning(proxy.location, message, "set them here or in 'defaults'")

@@ -1,0 +1,98 @@
+"""Config to Plan: defaults merged, names replaced by numbers, everything that refers to something else checked."""
+
+from __future__ import annotations
+
+from fastlb.config.errors import Location, Report
+from fastlb.config.tree import Config
+from fastlb.plan.advice import advise
+from fastlb.plan.listeners import ListenerPlanner
+from fastlb.plan.logs import LogTable
+from fastlb.plan.model import DEFAULT_RETRIES, Backend, Balance, Frontend, Plan, Server
+from fastlb.plan.process import plan_process
+from fastlb.plan.resolve import Resolver
+from fastlb.plan.roles import Roles, find_backend, find_roles
+from fastlb.plan.servers import ServerPlanner
+from fastlb.plan.values import Merged, value_of
+
+_BALANCE = {
+    "roundrobin": Balance.ROUNDROBIN,
+    "static-rr": Balance.STATIC_RR,
+    "leastconn": Balance.LEASTCONN,
+    "source": Balance.SOURCE,
+}
+
+
+def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -> Plan | None:
+    """Plan a configuration. None when anything is wrong with it, which the report then tells."""
+    resolver = Resolver(report)
+    roles = find_roles(config.proxies, report)
+    logs = LogTable(config.process.logs, resolver, report)
+    process = plan_process(config.process, logs.global_logs, report)
+    listeners = ListenerPlanner(resolver, report)
+    binds = listeners.binds(roles)
+    metrics = listeners.metrics(config.process, roles)
+    frontends = _frontends(roles, logs, report)
+    backends, servers = _backends(roles, logs, ServerPlanner(resolver, report))
+    if not report.has_errors and not binds:
+        report.error(
+            Location(files[0], 0, 0), "there is nothing to balance: no section in 'mode tcp' has a 'bind' line"
+        )
+    if report.has_errors:
+        return None
+    advise(roles, report)
+    return Plan(process, binds, frontends, backends, servers, logs.targets(), metrics, files, digest)
+
+
+def _frontends(roles: Roles, logs: LogTable, report: Report) -> tuple[Frontend, ...]:
+    numbers = {merged.proxy.name: number for number, merged in enumerate(roles.backends)}
+    return tuple(_frontend(merged, numbers, roles, logs, report) for merged in roles.frontends)
+
+
+def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTable, report: Report) -> Frontend:
+    proxy, settings = merged.proxy, merged.settings
+    if settings.default_backend is not None:
+        backend = find_backend(settings.default_backend, numbers, roles, report)
+    else:
+        backend = numbers[proxy.name] if proxy.has_backend else -1
+    return Frontend(
+        name=proxy.name,
+        backend=backend,
+        location=proxy.location,
+        maxconn=value_of(settings.maxconn, 0),
+        client_ms=value_of(settings.client, 0),
+        client_fin_ms=value_of(settings.client_fin, 0),
+        logs=logs.numbers(settings.logs),
+        tcplog=value_of(settings.tcplog or settings.httplog, False),
+        dontlognull=value_of(settings.dontlognull, False),
+    )
+
+
+def _backends(roles: Roles, logs: LogTable, planner: ServerPlanner) -> tuple[tuple[Backend, ...], tuple[Server, ...]]:
+    backends: list[Backend] = []
+    servers: list[Server] = []
+    for number, merged in enumerate(roles.backends):
+        own = planner.servers(merged, number)
+        backends.append(_backend(merged, len(servers), len(own), logs))
+        servers += own
+    return tuple(backends), tuple(servers)
+
+
+def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTable) -> Backend:
+    settings = merged.settings
+    connect = value_of(settings.connect, 0)
+    return Backend(
+        name=merged.proxy.name,
+        balance=_BALANCE[value_of(settings.balance, "roundrobin")],
+        first_server=first_server,
+        server_count=server_count,
+        location=merged.proxy.location,
+        is_listen=merged.proxy.has_frontend,
+        connect_ms=connect,
+        server_ms=value_of(settings.server, 0),
+        server_fin_ms=value_of(settings.server_fin, 0),
+        tunnel_ms=value_of(settings.tunnel, 0),
+        queue_ms=value_of(settings.queue, 0) or connect,
+        retries=value_of(settings.retries, DEFAULT_RETRIES),
+        redispatch=value_of(settings.redispatch, 0),
+        logs=logs.numbers(settings.logs),
+    )

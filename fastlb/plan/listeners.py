@@ -1,0 +1,101 @@
+"""``bind`` lines to numbered listening addresses, and the addresses of the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastlb.config.errors import ConfigError, Location, Report, quote
+from fastlb.config.globalsection import METRICS_PATH
+from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Global
+from fastlb.plan.accounts import gid_of, uid_of
+from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
+from fastlb.plan.resolve import Resolver
+from fastlb.plan.roles import Roles
+from fastlb.plan.values import value_of
+
+_INET = ("inet", "inet6")
+
+
+class ListenerPlanner:
+    """Plans all listening addresses; the same one cannot be used twice."""
+
+    def __init__(self, resolver: Resolver, report: Report) -> None:
+        self._resolver = resolver
+        self._report = report
+        self._users: dict[Address, Location] = {}
+
+    def binds(self, roles: Roles) -> tuple[Bind, ...]:
+        """The listening addresses of all frontends."""
+        planned: list[Bind] = []
+        for number, merged in enumerate(roles.frontends):
+            for line in merged.proxy.binds:
+                try:
+                    planned += self._line(line, number)
+                except ConfigError as failure:
+                    self._report.caught(failure)
+        return tuple(planned)
+
+    def metrics(self, said: Global, roles: Roles) -> tuple[MetricsBind, ...]:
+        """The addresses of ``prometheus bind`` and of the metrics listeners."""
+        planned: list[MetricsBind] = []
+        for line in said.metrics:
+            for address in self._addresses(line.address):
+                planned.append(MetricsBind(address, line.address.location, line.path))
+        for merged in roles.metrics:
+            path = value_of(merged.proxy.exporter, METRICS_PATH)
+            for bind in merged.proxy.binds:
+                self._check_metrics_bind(bind)
+                for part in bind.addresses:
+                    planned += [MetricsBind(a, part.location, path) for a in self._addresses(part)]
+        return tuple(planned)
+
+    def _line(self, line: BindLine, frontend: int) -> Iterator[Bind]:
+        uid, gid = uid_of(line.user, line.uid), gid_of(line.group, line.gid)
+        for part in line.addresses:
+            for address in self._addresses(part):
+                v6only = line.v6only.value if line.v6only and address.family == "inet6" else None
+                yield Bind(
+                    key=bind_key(address, v6only),
+                    frontend=frontend,
+                    address=address,
+                    location=part.location,
+                    v6only=v6only,
+                    backlog=value_of(line.backlog, DEFAULT_BACKLOG),
+                    inherited_fd=int(address.host) if address.family == "fd" else None,
+                    mode=line.mode.value if line.mode else None,
+                    uid=uid,
+                    gid=gid,
+                )
+
+    def _addresses(self, part: BindAddress) -> Iterator[Address]:
+        """Every address of one word: a range of ports is many. Those used before are reported, and left out."""
+        first = self._resolver.address(part.endpoint, part.location)
+        if first is None:
+            return
+        for port in range(first.port, max(part.last_port, first.port) + 1):
+            address = Address(first.family, first.host, port)
+            user = self._users.get(address)
+            if user is not None:
+                self._report.error(part.location, f"{quote(str(address))} is already bound at {user}")
+                continue
+            self._users[address] = part.location
+            yield address
+
+    def _check_metrics_bind(self, line: BindLine) -> None:
+        for part in line.addresses:
+            if part.endpoint.kind not in (EndpointKind.INET, EndpointKind.INET6, EndpointKind.NAME):
+                message = f"the metrics need an address and a port, not {_spell(part.endpoint)}"
+                self._report.error(part.location, message)
+        for said in (line.v6only, line.backlog, line.mode, line.user, line.uid, line.group, line.gid):
+            if said is not None:
+                self._report.error(said.location, "this option is not supported on a metrics listener")
+
+
+def bind_key(address: Address, v6only: bool | None) -> str:
+    """What identifies a listening address over reloads, such as ``inet6:[::]:443:v6only``."""
+    marker = {None: "", True: ":v6only", False: ":v4v6"}[v6only]
+    return f"{address.family}:{address}{marker}"
+
+
+def _spell(endpoint: Endpoint) -> str:
+    return quote(str(Address(endpoint.kind.value, endpoint.host)))

@@ -1,0 +1,124 @@
+"""What each proxy section is for: to balance TCP, or to serve the metrics. And the numbers and names of them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from fastlb.config.errors import Location, Report, quote
+from fastlb.config.known import HTTP_ONLY
+from fastlb.config.suggest import did_you_mean
+from fastlb.config.tree import Proxy, Said, merged_settings
+from fastlb.plan.values import Merged, value_of
+
+_USE_TCP = "write 'mode tcp' in this section: HTTP and TLS pass through it unchanged"
+# What a metrics listener may say besides 'bind' and its rule: without effect, but HAProxy asks for the timeouts.
+_TOLERATED = {
+    "maxconn": "maxconn",
+    "httplog": "option httplog",
+    "dontlognull": "option dontlognull",
+    "connect": "timeout connect",
+    "client": "timeout client",
+    "server": "timeout server",
+    "client_fin": "timeout client-fin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The proxies by role, each in the order of the files; their position is their number in the plan."""
+
+    frontends: tuple[Merged, ...]
+    backends: tuple[Merged, ...]
+    metrics: tuple[Merged, ...]
+    refused: frozenset[str]
+
+
+def find_roles(proxies: tuple[Proxy, ...], report: Report) -> Roles:
+    """Sort the proxies by role. Reports sections of HTTP, and names used twice."""
+    traffic: list[Merged] = []
+    metrics: list[Merged] = []
+    refused: set[str] = set()
+    for proxy in proxies:
+        merged = Merged(proxy, merged_settings(proxy.own, proxy.inherited))
+        if value_of(merged.settings.mode, "tcp") == "tcp":
+            _check_traffic(merged, report)
+            traffic.append(merged)
+        elif proxy.exporter is not None:
+            _check_metrics(merged, report)
+            metrics.append(merged)
+        else:
+            _refuse_http(merged, report)
+            refused.add(proxy.name)
+    frontends = tuple(m for m in traffic if m.proxy.has_frontend)
+    backends = tuple(m for m in traffic if m.proxy.has_backend)
+    _check_names([m for m in (*traffic, *metrics) if m.proxy.has_frontend], report)
+    _check_names([m for m in traffic if m.proxy.has_backend], report)
+    return Roles(frontends, backends, tuple(metrics), frozenset(refused))
+
+
+def find_backend(name: Said[str], numbers: dict[str, int], roles: Roles, report: Report) -> int:
+    """The number of the backend that ``default_backend`` names, or -1 with an error."""
+    number = numbers.get(name.value)
+    if number is not None:
+        return number
+    if name.value in roles.refused:
+        return -1
+    others = {m.proxy.name for m in (*roles.frontends, *roles.metrics)}
+    if name.value in others:
+        message = f"'default_backend' needs a backend, and {quote(name.value)} is none"
+        report.error(name.location, message, "name a 'backend' or 'listen' section")
+    else:
+        hint = did_you_mean(name.value, numbers) or "name a 'backend' or 'listen' section"
+        report.error(name.location, f"there is no backend {quote(name.value)}", hint)
+    return -1
+
+
+def _check_traffic(merged: Merged, report: Report) -> None:
+    exporter, stats = merged.proxy.exporter, merged.proxy.stats
+    if exporter is not None:
+        report.error(exporter.location, "the metrics are served over HTTP", "write 'mode http' in this section")
+    if stats is not None:
+        report.warning(stats.location, f"{quote(stats.value)} is ignored: {HTTP_ONLY}")
+
+
+def _refuse_http(merged: Merged, report: Report) -> None:
+    proxy = merged.proxy
+    if proxy.stats is not None:
+        hint = "for metrics write 'http-request use-service prometheus-exporter if { path /metrics }'"
+        report.error(proxy.stats.location, f"{quote(proxy.stats.value)} is not supported yet", hint)
+        return
+    said = proxy.own.mode
+    inherited = "" if said is not None else ", which it inherits from 'defaults'"
+    where = said.location if said is not None else proxy.location
+    report.error(where, f"{merged.title} is in 'mode http'{inherited}; fastlb balances TCP", _USE_TCP)
+
+
+def _check_metrics(merged: Merged, report: Report) -> None:
+    """A metrics listener has a 'bind', its rule, and nothing else that would mean something."""
+    proxy, own = merged.proxy, merged.proxy.own
+    useless: list[tuple[Location, str]] = []
+    for field in fields(own):
+        said = getattr(own, field.name)
+        if not isinstance(said, Said) or field.name == "mode":
+            continue
+        if field.name in _TOLERATED:
+            useless.append((said.location, quote(_TOLERATED[field.name])))
+        else:
+            report.error(said.location, f"this is not possible in the metrics listener {quote(proxy.name)}")
+    useless += [(log.location, "'log'") for log in own.logs]
+    for server in proxy.servers:
+        report.error(server.location, f"the metrics listener {quote(proxy.name)} has no servers")
+    if proxy.stats is not None:
+        report.error(proxy.stats.location, f"{quote(proxy.stats.value)} is not supported yet")
+    if useless:
+        names = ", ".join(dict.fromkeys(name for _, name in sorted(useless, key=lambda item: item[0].line)))
+        report.warning(proxy.location, f"no effect in the metrics listener {quote(proxy.name)}: {names}")
+
+
+def _check_names(proxies: list[Merged], report: Report) -> None:
+    first: dict[str, Merged] = {}
+    for merged in proxies:
+        other = first.setdefault(merged.proxy.name, merged)
+        if other is not merged:
+            message = f"{merged.title} has the same name as the {other.proxy.kind} at {other.proxy.location}"
+            report.error(merged.proxy.location, message)

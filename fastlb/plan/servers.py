@@ -1,0 +1,119 @@
+"""``server`` lines to numbered servers and their health checks."""
+
+from __future__ import annotations
+
+from fastlb.config.errors import Location, Report, quote
+from fastlb.config.tree import HttpCheck, ServerLine, ServerOptions, Settings, merged_options
+from fastlb.plan.model import (
+    DEFAULT_FALL,
+    DEFAULT_INTER_MS,
+    DEFAULT_RISE,
+    DEFAULT_WEIGHT,
+    Address,
+    Check,
+    CheckKind,
+    Server,
+)
+from fastlb.plan.resolve import Resolver
+from fastlb.plan.values import Merged, value_of
+
+_ANY = ("0.0.0.0", "::")
+_LOCAL = ("unix", "abstract")
+_CHECK_OPTIONS = ("inter", "fastinter", "downinter", "rise", "fall", "port", "addr")
+
+
+class ServerPlanner:
+    """Plans the servers of one backend after the other."""
+
+    def __init__(self, resolver: Resolver, report: Report) -> None:
+        self._resolver = resolver
+        self._report = report
+
+    def servers(self, merged: Merged, backend: int) -> list[Server]:
+        """The servers of one backend, in their order. Names used twice are reported."""
+        planned: list[Server] = []
+        first: dict[str, Location] = {}
+        for line in merged.proxy.servers:
+            where = first.setdefault(line.name, line.location)
+            if where is not line.location:
+                message = f"{merged.title} has a server {quote(line.name)} already, at line {where.line}"
+                self._report.error(line.location, message)
+            server = self._server(line, merged, backend)
+            if server is not None:
+                planned.append(server)
+        return planned
+
+    def _server(self, line: ServerLine, merged: Merged, backend: int) -> Server | None:
+        inherited = merged.proxy.inherited.server_options
+        options = merged_options(line.own, merged_options(line.defaults, inherited))
+        address = self._resolver.address(line.address.value, line.address.location)
+        if address is None:
+            return None
+        if address.host in _ANY:
+            message = f"the server address {quote(str(address))} is no address to connect to"
+            self._report.error(line.address.location, message)
+            return None
+        return Server(
+            name=line.name,
+            backend=backend,
+            address=address,
+            location=line.location,
+            weight=value_of(options.weight, DEFAULT_WEIGHT),
+            backup=value_of(options.backup, False),
+            disabled=value_of(options.disabled, False),
+            maxconn=value_of(options.maxconn, 0),
+            check=self._check(line, options, merged.settings, address),
+        )
+
+    def _check(self, line: ServerLine, options: ServerOptions, settings: Settings, server: Address) -> Check | None:
+        if not value_of(options.check, False):
+            self._warn_unchecked(line)
+            return None
+        address = self._check_address(line, options, server)
+        if address is None:
+            return None
+        inter = value_of(options.inter, DEFAULT_INTER_MS)
+        limit = value_of(settings.check_timeout, 0)
+        connect = (value_of(settings.connect, 0) or inter) if limit else inter
+        kind = value_of(settings.check, None)
+        return Check(
+            kind=CheckKind.HTTP if isinstance(kind, HttpCheck) else CheckKind.TCP,
+            address=address,
+            inter_ms=inter,
+            fastinter_ms=value_of(options.fastinter, inter),
+            downinter_ms=value_of(options.downinter, inter),
+            rise=value_of(options.rise, DEFAULT_RISE),
+            fall=value_of(options.fall, DEFAULT_FALL),
+            connect_ms=min(connect, inter),
+            read_ms=limit,
+            request=kind.request if isinstance(kind, HttpCheck) else b"",
+        )
+
+    def _check_address(self, line: ServerLine, options: ServerOptions, server: Address) -> Address | None:
+        """The server's own address, with ``addr`` and ``port`` in place of its parts."""
+        base = server
+        if options.addr is not None:
+            found = self._resolver.address(options.addr.value, options.addr.location)
+            if found is None:
+                return None
+            base = found
+        if base.family in _LOCAL:
+            if line.own.port is not None:
+                self._report.warning(line.own.port.location, "'port' has no effect on a unix socket")
+            return base
+        port = value_of(options.port, server.port)
+        if port == 0:
+            where = options.addr.location if options.addr else line.location
+            self._report.error(where, f"the check of server {quote(line.name)} has no port", "add 'port'")
+            return None
+        return Address(base.family, base.host, port)
+
+    def _warn_unchecked(self, line: ServerLine) -> None:
+        """Options of a check on a server that has none: most likely 'check' was forgotten."""
+        for name in _CHECK_OPTIONS:
+            said = getattr(line.own, name)
+            if said is not None and line.own.check is None:
+                self._report.warning(
+                    said.location, f"{quote(name)} has no effect: server {quote(line.name)} has no 'check'"
+                )
+                return

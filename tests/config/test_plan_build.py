@@ -1,0 +1,403 @@
+"""From configuration to plan: defaults, inheritance, references, checks, listeners, warnings."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable
+
+import pytest
+
+from fastlb.plan.load import LoadResult
+from fastlb.plan.model import Address, Check, CheckKind, Plan, Server
+
+LoadText = Callable[..., LoadResult]
+
+TIMEOUTS = "defaults\n mode tcp\n timeout connect 1s\n timeout client 2s\n timeout server 3s\n"
+LISTEN = "listen l\n bind *:80\n"
+
+
+def plan_of(load_text: LoadText, text: str, **environ: str) -> Plan:
+    """The plan of a text that says nothing to complain about."""
+    result = load_text(text, environ)
+    assert [str(found) for found in result.diagnostics] == []
+    assert result.plan is not None
+    return result.plan
+
+
+def said(load_text: LoadText, text: str) -> list[str]:
+    """What is said about a text, without the name of the file."""
+    return [str(found).removeprefix("lb.conf:") for found in load_text(text).diagnostics]
+
+
+def server_of(load_text: LoadText, options: str, defaults: str = "", section: str = "") -> Server:
+    text = f"{TIMEOUTS}{defaults}{LISTEN}{section} server s 10.0.0.1:80 {options}\n"
+    return plan_of(load_text, text).servers[0]
+
+
+def check_of(load_text: LoadText, options: str, defaults: str = "", section: str = "") -> Check:
+    check = server_of(load_text, f"check {options}", defaults, section).check
+    assert check is not None
+    return check
+
+
+# --- what is inherited ---------------------------------------------------------------------------------------------
+
+
+def test_each_defaults_section_starts_from_nothing(load_text: LoadText) -> None:
+    plan = plan_of(load_text, f"defaults\n retries 9\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n")
+    assert plan.backends[0].retries == 3
+
+
+def test_named_defaults(load_text: LoadText) -> None:
+    text = (
+        "defaults base\n timeout connect 1s\n timeout client 2s\n timeout server 3s\n retries 5\n"
+        "defaults slow from base\n timeout server 9s\n"
+        "listen a from base\n bind *:1\n server s 10.0.0.1:80\n"
+        "listen b from slow\n bind *:2\n server s 10.0.0.1:80\n"
+        "listen c\n bind *:3\n server s 10.0.0.1:80\n"
+    )
+    backends = plan_of(load_text, text).backends
+    assert [(b.server_ms, b.retries) for b in backends] == [(3000, 5), (9000, 5), (9000, 5)]
+
+
+def test_defaults_apply_across_files(load_text: LoadText, tmp_path: object) -> None:
+    from pathlib import Path
+
+    from fastlb.plan.load import load
+
+    load_text(TIMEOUTS)
+    Path("b.conf").write_text(f"{LISTEN} server s 10.0.0.1:80\n")
+    result = load(["lb.conf", "b.conf"], environ={})
+    assert result.plan is not None and result.diagnostics == ()
+    assert result.plan.files == ("lb.conf", "b.conf")
+    assert result.plan.backends[0].location.file == "b.conf"
+    assert result.plan.backends[0].server_ms == 3000
+
+
+def test_what_is_said_last_counts(load_text: LoadText) -> None:
+    plan = plan_of(load_text, f"{TIMEOUTS}{LISTEN} retries 1\n retries 2\n timeout server 8s\n server s 10.0.0.1:80\n")
+    assert (plan.backends[0].retries, plan.backends[0].server_ms) == (2, 8000)
+
+
+def test_log_lines_add_up_until_no_log(load_text: LoadText) -> None:
+    text = (
+        "global\n log stdout local0\n log 10.0.0.9:1514 len 4096 format rfc5424 local1 info err\n"
+        f"{TIMEOUTS} log global\n log /dev/log daemon\n"
+        "listen a\n bind *:1\n log stderr local2\n server s 10.0.0.1:80\n"
+        "listen b\n bind *:2\n no log\n server s 10.0.0.1:80\n"
+        "listen c\n bind *:3\n no log\n log global\n log stdout local0\n server s 10.0.0.1:80\n"
+    )
+    plan = plan_of(load_text, text)
+    assert plan.process.logs == (0, 1)
+    assert [frontend.logs for frontend in plan.frontends] == [(0, 1, 2, 3), (), (0, 1)]
+    assert [backend.logs for backend in plan.backends] == [(0, 1, 2, 3), (), (0, 1)]
+    target = plan.log_targets[1]
+    assert (target.address, target.format, target.length) == (Address("inet", "10.0.0.9", 1514), "rfc5424", 4096)
+    assert (target.facility, target.max_level, target.min_level) == (17, 6, 3)
+
+
+def test_options_can_be_switched_off(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS} option dontlognull\n option redispatch\n{LISTEN} no option dontlognull\n default option redispatch\n"
+    plan = plan_of(load_text, text + " server s 10.0.0.1:80\n")
+    assert plan.backends[0].redispatch == 0
+    assert not plan.frontends[0].dontlognull
+
+
+@pytest.mark.parametrize(
+    ("line", "interval"), [("", 0), ("option redispatch", -1), ("option redispatch 2", 2), ("option redispatch 0", 0)]
+)
+def test_redispatch(line: str, interval: int, load_text: LoadText) -> None:
+    plan = plan_of(load_text, f"{TIMEOUTS}{LISTEN} {line}\n server s 10.0.0.1:80\n")
+    assert plan.backends[0].redispatch == interval
+
+
+# --- servers and checks --------------------------------------------------------------------------------------------
+
+
+def test_default_server_adds_up_from_defaults_to_the_line(load_text: LoadText) -> None:
+    text = (
+        f"{TIMEOUTS} default-server inter 5s rise 4 maxconn 10 check\n"
+        f"{LISTEN} server before 10.0.0.1:80\n default-server rise 6 weight 7\n server a 10.0.0.2:80 weight 8\n"
+        " default-server no-check backup\n server b 10.0.0.3:80 check\n server c 10.0.0.4:80 no-backup\n"
+    )
+    before, a, b, c = plan_of(load_text, text).servers
+    assert before.check and a.check and b.check and not c.check
+    assert (before.check.inter_ms, before.check.rise, before.weight, before.maxconn) == (5000, 4, 1, 10)
+    assert (a.check.inter_ms, a.check.rise, a.weight, a.backup) == (5000, 6, 8, False)
+    assert (b.weight, b.backup, c.backup) == (7, True, False)
+
+
+def test_server_options(load_text: LoadText) -> None:
+    server = server_of(load_text, "weight 0 backup disabled maxconn 50")
+    assert (server.weight, server.backup, server.disabled, server.maxconn, server.check) == (0, True, True, 50, None)
+    assert not server_of(load_text, "disabled enabled").disabled
+
+
+@pytest.mark.parametrize(
+    ("options", "section", "connect_ms", "read_ms"),
+    [
+        ("", "", 2000, 0),
+        ("inter 500", "", 500, 0),
+        ("", " timeout check 5s\n", 1000, 5000),
+        ("inter 500", " timeout check 5s\n", 500, 5000),
+        ("inter 9s", " timeout check 5s\n timeout connect 0\n", 9000, 5000),
+        ("inter 9s", " timeout check 0\n", 9000, 0),
+    ],
+)
+def test_time_limits_of_a_check(options: str, section: str, connect_ms: int, read_ms: int, load_text: LoadText) -> None:
+    check = check_of(load_text, options, section=section)
+    assert (check.connect_ms, check.read_ms) == (connect_ms, read_ms)
+
+
+def test_intervals_default_to_inter(load_text: LoadText) -> None:
+    check = check_of(load_text, "inter 7s")
+    assert (check.inter_ms, check.fastinter_ms, check.downinter_ms) == (7000, 7000, 7000)
+    check = check_of(load_text, "inter 7s fastinter 1s downinter 20s")
+    assert (check.inter_ms, check.fastinter_ms, check.downinter_ms) == (7000, 1000, 20000)
+
+
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ("port 8080", "10.0.0.1:8080"),
+        ("addr 10.0.0.9", "10.0.0.9:80"),
+        ("addr 10.0.0.9 port 81", "10.0.0.9:81"),
+        ("addr ::1", "[::1]:80"),
+        ("addr [::1] port 82", "[::1]:82"),
+        ("addr db.internal", "10.9.9.9:80"),
+    ],
+)
+def test_where_a_check_goes(options: str, address: str, load_text: LoadText) -> None:
+    assert str(check_of(load_text, options).address) == address
+
+
+# The bytes are those that HAProxy 2.6 and 3.5 send, captured from the wire.
+HTTP_CHECKS = [
+    ("", b"OPTIONS / HTTP/1.0\r\n\r\n"),
+    ("/health", b"OPTIONS /health HTTP/1.0\r\n\r\n"),
+    ("GET /h", b"GET /h HTTP/1.0\r\n\r\n"),
+    ("HEAD /h HTTP/1.0", b"HEAD /h HTTP/1.0\r\n\r\n"),
+    ("GET /x HTTP/1.1", b"GET /x HTTP/1.1\r\nconnection: close\r\n\r\n"),
+    ("GET /x HTTP/1.1 example.com", b"GET /x HTTP/1.1\r\nhost: example.com\r\nconnection: close\r\n\r\n"),
+    (r"GET /y HTTP/1.1\r\nHost:\ foo", b"GET /y HTTP/1.1\r\nhost: foo\r\nconnection: close\r\n\r\n"),
+    ('GET /y "HTTP/1.1\\r\\nHost: foo\\r\\n"', b"GET /y HTTP/1.1\r\nhost: foo\r\nconnection: close\r\n\r\n"),
+    (
+        r"GET /y HTTP/1.1\r\nHost:\ foo\r\nUser-Agent:\ \ bar\ ",
+        b"GET /y HTTP/1.1\r\nhost: foo\r\nuser-agent: bar\r\nconnection: close\r\n\r\n",
+    ),
+    (r"GET /y HTTP/1.0\r\nHost:\ foo", b"GET /y HTTP/1.0\r\nhost: foo\r\n\r\n"),
+    (r"GET /y HTTP/1.1\r\nHost:\ foo\r\nConnection:\ keep-alive", b"GET /y HTTP/1.1\r\nhost: foo\r\n\r\n"),
+    ("POST /x", b"POST /x HTTP/1.0\r\ncontent-length: 0\r\n\r\n"),
+    ("PUT /x HTTP/1.1", b"PUT /x HTTP/1.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+    ("OPTIONS * HTTP/1.1", b"OPTIONS * HTTP/1.1\r\nconnection: close\r\n\r\n"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "request_"), HTTP_CHECKS)
+def test_httpchk(arguments: str, request_: bytes, load_text: LoadText) -> None:
+    check = check_of(load_text, "", section=f" option httpchk {arguments}\n")
+    assert (check.kind, check.request) == (CheckKind.HTTP, request_)
+
+
+def test_one_argument_is_the_uri_and_a_method_there_is_suspicious(load_text: LoadText) -> None:
+    result = load_text(f"{TIMEOUTS}{LISTEN} option httpchk GET\n server s 10.0.0.1:80 check\n")
+    assert [str(found) for found in result.diagnostics] == [
+        "lb.conf:8:17: warning: the check sends 'OPTIONS GET': a single argument is the URI, and 'GET' is an unusual one; "
+        "did you mean 'option httpchk GET /'?"
+    ]
+    assert result.plan is not None and result.plan.servers[0].check is not None
+    assert result.plan.servers[0].check.request == b"OPTIONS GET HTTP/1.0\r\n\r\n"
+
+
+def test_the_last_kind_of_check_wins(load_text: LoadText) -> None:
+    assert check_of(load_text, "", section=" option httpchk\n option tcp-check\n").kind is CheckKind.TCP
+    assert check_of(load_text, "", section=" option tcp-check\n option httpchk\n").kind is CheckKind.HTTP
+
+
+# --- frontends, backends, listeners --------------------------------------------------------------------------------
+
+
+def test_numbers_and_slices(load_text: LoadText) -> None:
+    text = (
+        f"{TIMEOUTS}backend late\n server a 10.0.0.1:1\n server b 10.0.0.1:2\n"
+        "frontend f\n bind *:1\n default_backend l\n"
+        "listen l\n bind *:2\n bind [::]:2 v4v6\n server a 10.0.0.1:3\n"
+        "frontend late\n bind *:3\n default_backend late\n"
+    )
+    plan = plan_of(load_text, text)
+    assert [(f.name, f.backend) for f in plan.frontends] == [("f", 1), ("l", 1), ("late", 0)]
+    assert [(b.name, b.first_server, b.server_count) for b in plan.backends] == [("late", 0, 2), ("l", 2, 1)]
+    assert [(s.name, s.backend) for s in plan.servers] == [("a", 0), ("b", 0), ("a", 1)]
+    assert [(b.key, b.frontend) for b in plan.binds] == [
+        ("inet:0.0.0.0:1", 0),
+        ("inet:0.0.0.0:2", 1),
+        ("inet6:[::]:2:v4v6", 1),
+        ("inet:0.0.0.0:3", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "keys"),
+    [
+        (":80", ["inet:0.0.0.0:80"]),
+        ("*:080", ["inet:0.0.0.0:80"]),
+        ("127.0.0.1:80", ["inet:127.0.0.1:80"]),
+        ("localhost:80", ["inet:127.0.0.1:80"]),
+        ("[::]:80", ["inet6:[::]:80"]),
+        (":::80", ["inet6:[::]:80"]),
+        ("::1:80", ["inet6:[::1]:80"]),
+        ("[0:0::1]:80", ["inet6:[::1]:80"]),
+        (":80,:81", ["inet:0.0.0.0:80", "inet:0.0.0.0:81"]),
+        (":80,", ["inet:0.0.0.0:80"]),
+        ("10.0.0.1:80-82", ["inet:10.0.0.1:80", "inet:10.0.0.1:81", "inet:10.0.0.1:82"]),
+        ("/run/a", ["unix:/run/a"]),
+        ("unix@a.sock,abns@a,fd@007", ["unix:a.sock", "abstract:abns@a", "fd:fd@7"]),
+    ],
+)
+def test_bind_addresses(address: str, keys: list[str], load_text: LoadText) -> None:
+    plan = plan_of(load_text, f"{TIMEOUTS}listen l\n bind {address}\n server s 10.0.0.1:80\n")
+    assert [bind.key for bind in plan.binds] == keys
+
+
+def test_metrics_in_both_ways(load_text: LoadText) -> None:
+    text = (
+        "global\n prometheus bind 127.0.0.1:9101\n prometheus bind [::1]:9101 path /m\n"
+        f"{TIMEOUTS}listen exporter\n mode http\n bind *:9102,10.0.0.1:9103\n no log\n"
+        " http-request use-service prometheus-exporter if { path /metrics }\n"
+        f"{LISTEN} server s 10.0.0.1:80\n"
+    )
+    plan = plan_of(load_text, text)
+    assert [(str(m.address), m.path) for m in plan.metrics] == [
+        ("127.0.0.1:9101", "/metrics"),
+        ("[::1]:9101", "/m"),
+        ("0.0.0.0:9102", "/metrics"),
+        ("10.0.0.1:9103", "/metrics"),
+    ]
+    assert [frontend.name for frontend in plan.frontends] == ["l"]
+
+
+# --- the process ---------------------------------------------------------------------------------------------------
+
+
+def test_user_brings_group_and_supplementary_groups(load_text: LoadText) -> None:
+    process = plan_of(load_text, f"global\n user daemon\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n").process
+    entry = pwd.getpwnam("daemon")
+    assert (process.user, process.uid, process.gid) == ("daemon", entry.pw_uid, entry.pw_gid)
+    assert process.groups == tuple(sorted(set(os.getgrouplist("daemon", entry.pw_gid))))
+
+
+def test_numbers_instead_of_names(load_text: LoadText) -> None:
+    process = plan_of(load_text, f"global\n uid 12345\n gid 23456\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n").process
+    assert (process.user, process.uid, process.gid, process.groups) == (None, 12345, 23456, ())
+
+
+@pytest.mark.parametrize("line", ["cpu-map auto", "cpu-map auto:1/1-4 0-3", "cpu-map auto:1/1-1 0"])
+def test_cpu_map_pins(line: str, load_text: LoadText) -> None:
+    assert plan_of(load_text, f"global\n {line}\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n").process.pin
+
+
+def test_said_twice_in_global(load_text: LoadText) -> None:
+    result = load_text(
+        f"global\n maxconn 5\n nbthread 2\nglobal\n maxconn 6\n nbthread 3\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n"
+    )
+    assert [str(found) for found in result.diagnostics] == [
+        "lb.conf:5:2: warning: 'maxconn' is ignored: line 2 said it already, and the first one counts"
+    ]
+    assert result.plan is not None
+    assert (result.plan.process.maxconn, result.plan.process.workers) == (5, 3)
+
+
+# --- warnings ------------------------------------------------------------------------------------------------------
+
+
+def test_timeouts_that_are_missing(load_text: LoadText) -> None:
+    text = "listen l\n bind *:1\n server s 10.0.0.1:80\nbackend b\n timeout connect 0\n timeout tunnel 1h\n server s 10.0.0.1:80\n"
+    assert said(load_text, text) == [
+        "1:1: warning: listen 'l' has no 'timeout client' and no 'timeout connect' and no 'timeout server': "
+        "there is no limit to these waits; set them here or in 'defaults'"
+    ]
+
+
+def test_logging_that_goes_nowhere(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS} option tcplog\n{LISTEN} server s 10.0.0.1:80\n"
+    assert said(load_text, text) == [
+        "6:9: warning: 'option tcplog' has no effect: listen 'l' has no 'log' line; "
+        "add 'log global', and a 'log' line in 'global'"
+    ]
+
+
+def test_httplog_falls_back_to_tcplog(load_text: LoadText) -> None:
+    result = load_text(f"{TIMEOUTS} option httplog\n log stdout local0\n{LISTEN} server s 10.0.0.1:80\n")
+    assert [str(found) for found in result.diagnostics] == [
+        "lb.conf:6:9: warning: 'option httplog' concerns HTTP: listen 'l' logs as with 'option tcplog'"
+    ]
+    assert result.plan is not None and result.plan.frontends[0].tcplog
+
+
+def test_frontends_and_backends_without_effect(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS}frontend nowhere\n bind *:1\nfrontend deaf\n default_backend empty\nbackend empty\n"
+    assert said(load_text, text) == [
+        "6:1: warning: frontend 'nowhere' has nowhere to send a connection, and closes every one",
+        "8:1: warning: frontend 'deaf' has no 'bind' line: nothing reaches it",
+        "10:1: warning: backend 'empty' has no server: it closes every connection",
+    ]
+
+
+def test_servers_of_a_listen_that_sends_elsewhere(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS}{LISTEN} default_backend b\n server s 10.0.0.1:80\nbackend b\n server s 10.0.0.1:80\n"
+    assert said(load_text, text) == [
+        "8:18: warning: the servers of listen 'l' are never used: its 'default_backend' is 'b'"
+    ]
+
+
+def test_options_of_a_check_without_check(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS}{LISTEN} default-server inter 5s\n server a 10.0.0.1:80 rise 3\n server b 10.0.0.1:80\n server c /a check port 5\n"
+    assert said(load_text, text) == [
+        "9:28: warning: 'rise' has no effect: server 'a' has no 'check'",
+        "11:25: warning: 'port' has no effect on a unix socket",
+    ]
+
+
+def test_bind_options_without_effect(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS}listen l\n bind :80 v4v6 mode 600\n bind /run/x v6only\n server s 10.0.0.1:80\n"
+    assert said(load_text, text) == [
+        "7:11: warning: 'v4v6' has no effect on an address that is not IPv6",
+        "7:21: warning: 'mode' has no effect on an address that is no unix socket",
+        "8:14: warning: 'v6only' has no effect on an address that is not IPv6",
+    ]
+
+
+def test_what_concerns_other_parts_of_haproxy_is_ignored_with_one_warning(load_text: LoadText) -> None:
+    text = (
+        "global\n ssl-default-bind-options no-sslv3\n ca-base /etc/ssl\n tune.ssl.default-dh-param 2048\n master-worker\n"
+        f" lua-load /x.lua\n{TIMEOUTS} option http-server-close\n option splice-auto\n errorfile 503 /x\n stats enable\n"
+        " timeout http-request 5s\nuserlist u\n user a password b\n"
+        f"{LISTEN} cookie SRV insert\n server s 10.0.0.1:80 cookie s1 check inter 3s\n stats uri /\n no option httpclose\n"
+    )
+    result = load_text(text)
+    assert result.plan is not None
+    assert result.plan.servers[0].check is not None and result.plan.servers[0].check.inter_ms == 3000
+    lines = [found.location.line for found in result.diagnostics]
+    assert lines == [2, 3, 4, 5, 6, 12, 13, 14, 15, 16, 17, 21, 22, 23, 24]
+    assert all(" is ignored: " in str(found) for found in result.diagnostics)
+
+
+# --- names ---------------------------------------------------------------------------------------------------------
+
+
+def test_names_that_cannot_be_resolved(load_text: LoadText) -> None:
+    text = (
+        "global\n log nosuch.invalid local0\n"
+        f"{TIMEOUTS}listen l\n bind nosuch.invalid:80\n server a nosuch.invalid:80\n"
+        " server b 10.0.0.1:80 check addr nosuch.invalid\n server c 999.1.1.1:80\n server d 1.2.3.4.5:80\n"
+    )
+    lines = said(load_text, text)
+    assert [line.partition(": error")[0] for line in lines] == ["2:6", "9:7", "10:11", "11:35", "12:11", "13:11"]
+    assert lines[0] == "2:6: error: cannot resolve 'nosuch.invalid': Name or service not known"
+
+
+def test_any_address_by_another_name_is_no_server(load_text: LoadText) -> None:
+    assert said(load_text, f"{TIMEOUTS}{LISTEN} server s 0:80\n") == [
+        "8:11: error: the server address '0.0.0.0:80' is no address to connect to"
+    ]
