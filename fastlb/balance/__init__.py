@@ -1,0 +1,34 @@
+"""Which servers a backend may use now, and in what kind of order: pure functions from plan and health to schedules.
+
+The choice itself is the engine's (src/balance.pxi); it reads what is published here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fastlb.balance.eligible import Candidate, eligible
+from fastlb.plan.model import Balance
+
+Entries = tuple[tuple[int, int], ...]
+"""(slot of the server, weight) in the order of the configuration."""
+
+INTERLEAVED = frozenset({Balance.SOURCE})
+"""Algorithms whose order is HAProxy's map, so that a client meets the same server after a migration."""
+
+
+class Schedule(NamedTuple):
+    """What the engine is given; ``interleaved`` asks for the order of HAProxy's map instead of an even spread."""
+
+    entries: Entries
+    interleaved: bool
+
+
+def schedule(balance: Balance, servers: Sequence[Candidate]) -> Schedule:
+    """What to publish for a backend whose servers are ``servers``; without entries when none is usable."""
+    entries = tuple((server.slot, server.weight) for server in eligible(servers))
+    return Schedule(entries, balance in INTERLEAVED)
+
+
+__all__ = ["Candidate", "Entries", "Schedule", "eligible", "schedule"]

@@ -1,0 +1,28 @@
+"""Who may receive new connections: all usable active servers; without one, the first usable backup alone.
+
+HAProxy manual, section 5.2 ``backup`` (``option allbackups`` would be the exception).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Candidate(NamedTuple):
+    """One server as the choice sees it, a tuple because a change makes thousands of them at once.
+
+    ``usable`` is up and not in maintenance; weight 0 takes no new connection.
+    """
+
+    slot: int
+    weight: int
+    backup: bool
+    usable: bool
+
+
+def eligible(servers: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The servers to share the traffic now, in the order of the configuration."""
+    usable = [server for server in servers if server.usable and server.weight > 0]
+    actives = tuple(server for server in usable if not server.backup)
+    return actives or tuple(usable[:1])

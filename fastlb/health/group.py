@@ -1,0 +1,39 @@
+"""One backend's servers in the monitor: how many are usable, and which schedule is published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fastlb.balance import Candidate, Schedule, schedule
+from fastlb.health.watch import Watch
+from fastlb.plan.model import Backend
+
+
+@dataclass(slots=True)
+class Group:
+    """``actives`` and ``backups`` count the usable ones. ``published`` is None when nothing is known to be there."""
+
+    backend: Backend
+    index: int
+    slot: int
+    watches: tuple[Watch, ...]
+    published: Schedule | None = None
+    actives: int = field(init=False)
+    backups: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.actives = sum(watch.usable and not watch.server.backup for watch in self.watches)
+        self.backups = sum(watch.usable and watch.server.backup for watch in self.watches)
+
+    def count(self, watch: Watch) -> None:
+        """The server has just gone up or down."""
+        if watch.server.weight > 0:
+            step = 1 if watch.up else -1
+            self.backups += step * watch.server.backup
+            self.actives += step * (not watch.server.backup)
+
+    def schedule(self) -> Schedule:
+        return schedule(
+            self.backend.balance,
+            [Candidate(w.slot, w.server.weight, w.server.backup, w.up) for w in self.watches],
+        )

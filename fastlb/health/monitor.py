@@ -1,0 +1,199 @@
+"""The master's view of every server: runs the checks, publishes states and schedules, writes the log lines.
+
+It runs on the master's event loop, without threads and without resolving names. Only this process writes states and
+schedules; workers report what they see through their counters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from fastlb._engine import SERVER_FIELDS, Shm
+from fastlb.health import messages
+from fastlb.health.group import Group
+from fastlb.health.model import ServerHealth
+from fastlb.health.runner import Job, Runner
+from fastlb.health.timing import pause_s, start_offsets_s
+from fastlb.health.verdict import Outcome, Verdict
+from fastlb.health.watch import Watch
+from fastlb.plan.model import Plan
+from fastlb.shm import Numbering
+
+Message = Callable[[int, str, int], None]
+"""``(level, text, index of the backend in the plan in force)``; ``Logs.proxy_message`` is one."""
+
+_WARNING = 4
+_WARNING_INTERVAL_S = 1.0
+_PUBLISH_DELAY_S = 0.01
+_SESSIONS = SERVER_FIELDS.index("sessions")
+_QUEUED = SERVER_FIELDS.index("queued")
+
+
+class HealthMonitor:
+    """``kick`` wakes the workers after states or schedules have changed. Needs a running loop."""
+
+    def __init__(self, view: Shm, message: Message, kick: Callable[[], None]) -> None:
+        self._view = view
+        self._message = message
+        self._kick = kick
+        self._runner = Runner()
+        self._watches: dict[tuple[str, str], Watch] = {}
+        self._groups: tuple[Group, ...] = ()
+        self._dirty: dict[int, Group] = {}
+        self._spread_percent = 0
+        self._unwarned = 0
+        self._warned_at = float("-inf")
+
+    def install(self, plan: Plan, numbering: Numbering) -> None:
+        """Take a plan into force. When this returns, the states and schedules of all its backends are published."""
+        now = time.monotonic()
+        self._spread_percent = plan.process.spread_checks
+        previous = self._watches
+        self._watches = {}
+        for server, slot in zip(plan.servers, numbering.servers, strict=True):
+            name = plan.backends[server.backend].name
+            known = previous.pop((name, server.name), None)
+            self._watches[name, server.name] = self._adopt(known, Watch(name, server, slot, now), now)
+        self._retire(previous, {backend.name for backend in plan.backends})
+        self._regroup(plan, numbering)
+        for watch in self._watches.values():
+            self._publish_state(watch)
+        self._dirty = dict(enumerate(self._groups))
+        self._publish()
+        self._start(now)
+
+    def servers(self) -> tuple[ServerHealth, ...]:
+        """The health of every server, in the order of the plan in force."""
+        now = time.monotonic()
+        return tuple(watch.describe(now) for watch in self._watches.values())
+
+    def close(self) -> None:
+        self._runner.close()
+        self._watches.clear()
+        self._groups = ()
+        self._dirty.clear()
+
+    def _adopt(self, known: Watch | None, fresh: Watch, now: float) -> Watch:
+        if known is None:
+            return fresh
+        anew = known.adopt(fresh.server, fresh.slot, now)
+        if known.job is not None and (anew or not known.wants_checks):
+            self._runner.cancel(known.job)
+            known.job = None
+        return known
+
+    def _retire(self, gone: dict[tuple[str, str], Watch], backends: set[str]) -> None:
+        """Servers that left the plan. One whose backend stays takes no connection of older sessions either; a backend
+        that left as a whole keeps its states, because its last sessions end under the plan they began with."""
+        for watch in gone.values():
+            if watch.job is not None:
+                self._runner.cancel(watch.job)
+            if watch.backend in backends:
+                self._view.set_server_state(watch.slot, False, 0)
+
+    def _regroup(self, plan: Plan, numbering: Numbering) -> None:
+        published = {(group.backend.name, group.slot): group.published for group in self._groups}
+        watches = tuple(self._watches.values())
+        self._groups = tuple(
+            Group(
+                backend,
+                index,
+                numbering.backends[index],
+                watches[backend.first_server : backend.first_server + backend.server_count],
+                published.get((backend.name, numbering.backends[index])),
+            )
+            for index, backend in enumerate(plan.backends)
+        )
+
+    def _start(self, now: float) -> None:
+        """Set the first check of those that have none yet, spread; and bring forward what a shorter interval asks."""
+        fresh: list[tuple[Watch, Job]] = []
+        for watch in self._watches.values():
+            check = watch.server.check
+            if check is None or not watch.wants_checks:
+                continue
+            if watch.job is None:
+                watch.job = Job(check, functools.partial(self._concluded, watch))
+                fresh.append((watch, watch.job))
+            elif watch.job.check != check:
+                watch.job.check = check
+                self._runner.schedule(watch.job, min(watch.job.due, now + self._pause_s(watch)))
+        offsets = start_offsets_s([job.check for _, job in fresh])
+        for (_, job), offset in zip(fresh, offsets, strict=True):
+            self._runner.schedule(job, now + offset)
+
+    def _pause_s(self, watch: Watch) -> float:
+        check = watch.server.check
+        assert check is not None
+        return pause_s(check, watch.health, self._spread_percent, random.random())
+
+    def _concluded(self, watch: Watch, verdict: Verdict, duration_s: float) -> float:
+        """The runner's news of one check; returns the pause before the next."""
+        if watch.judge(verdict, duration_s, time.monotonic()):
+            self._changed(watch, messages.reason(verdict, duration_s))
+        elif verdict.outcome is Outcome.UNKNOWN:
+            self._warn(watch, verdict)
+        return self._pause_s(watch)
+
+    def _changed(self, watch: Watch, why: str) -> None:
+        group = self._groups[watch.group]
+        had_any = group.actives + group.backups > 0
+        group.count(watch)
+        self._publish_state(watch)
+        self._announce(group, watch, why)
+        if had_any and group.actives + group.backups == 0:
+            text = messages.no_server(watch.backend, group.backend.is_listen)
+            self._message(messages.NO_SERVER_LEVEL, text, group.index)
+        self._publish_later(group)
+
+    def _publish_later(self, group: Group) -> None:
+        """Workers see the server's state at once, and pass over those that are down. So the schedule may follow a
+        little later, one for many changes when a rack fails; unless backups may have to take over, or step back."""
+        loop = asyncio.get_running_loop()
+        if group.actives <= 1:
+            loop.call_soon(self._publish)
+        elif not self._dirty:
+            loop.call_later(_PUBLISH_DELAY_S, self._publish)
+        self._dirty[group.index] = group
+
+    def _announce(self, group: Group, watch: Watch, why: str) -> None:
+        row = self._view.servers([watch.slot])[0]
+        left = messages.Remaining(group.actives, group.backups, row[_SESSIONS], row[_QUEUED])
+        up = watch.up
+        line = (messages.server_up if up else messages.server_down)(
+            watch.backend, watch.server.name, watch.server.backup, why, left
+        )
+        self._message(messages.UP_LEVEL if up else messages.DOWN_LEVEL, line, group.index)
+
+    def _warn(self, watch: Watch, verdict: Verdict) -> None:
+        """A check that failed for a reason of our own: at most one warning a second for all servers together."""
+        self._unwarned += 1
+        now = time.monotonic()
+        if now - self._warned_at < _WARNING_INTERVAL_S:
+            return
+        more = f" ({self._unwarned - 1} more checks since the last such warning)" if self._unwarned > 1 else ""
+        text = f"Health check of {watch.backend}/{watch.server.name} says nothing, state kept: {verdict.info}{more}"
+        self._message(_WARNING, text, watch.group)
+        self._warned_at, self._unwarned = now, 0
+
+    def _publish_state(self, watch: Watch) -> None:
+        state = (watch.slot, watch.usable, watch.server.weight)
+        if state != watch.published:
+            self._view.set_server_state(*state)
+            watch.published = state
+
+    def _publish(self) -> None:
+        """Publish the schedules of the backends that changed, and wake the workers."""
+        dirty: Sequence[Group] = tuple(self._dirty.values())
+        self._dirty = {}
+        for group in dirty:
+            schedule = group.schedule()
+            if schedule != group.published:
+                self._view.publish_schedule(group.slot, *schedule)
+                group.published = schedule
+        if dirty:
+            self._kick()

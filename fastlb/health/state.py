@@ -1,0 +1,56 @@
+"""HAProxy's health of a server as one integer, 0 to rise + fall - 1, that is UP when it is at least ``rise``.
+
+    0 ── pass ──▶ 1 ── … ──▶ rise ──┐ (a pass at or above rise goes to the top at once)
+    ▲                               ▼
+    └── fail at or below rise ── … ◀── fail ── rise + fall - 1
+
+It starts at ``rise``: up before any check, and the first failure takes it down (HAProxy's ``init-state up``).
+Everything here is a function from value to value; ``rise`` and ``fall`` are at least 1.
+"""
+
+from __future__ import annotations
+
+MAINT = "MAINT"
+NO_CHECK = "no check"
+
+
+def initial(rise: int) -> int:
+    """The health of a server that was never checked."""
+    return rise
+
+
+def top(rise: int, fall: int) -> int:
+    """The health of a server that passes every check."""
+    return rise + fall - 1
+
+
+def is_up(health: int, rise: int) -> bool:
+    return health >= rise
+
+
+def advance(health: int, rise: int, fall: int, passed: bool) -> int:
+    """The health after one more check that passed or failed."""
+    if not passed:
+        return health - 1 if health > rise else 0
+    return top(rise, fall) if health + 1 >= rise else health + 1
+
+
+def rescale(health: int, old_rise: int, rise: int, fall: int) -> int:
+    """The same health under other limits: what was up stays up, what was down stays down."""
+    if is_up(health, old_rise):
+        return min(max(health - old_rise + rise, rise), top(rise, fall))
+    return min(health, rise - 1)
+
+
+def status(health: int, rise: int, fall: int) -> str:
+    """HAProxy's words: ``UP``, ``UP 1/3`` (failing, or never checked), ``DOWN``, ``DOWN 1/2`` (recovering)."""
+    if is_up(health, rise):
+        return "UP" if health == top(rise, fall) else f"UP {health - rise + 1}/{fall}"
+    return "DOWN" if health == 0 else f"DOWN {health}/{rise}"
+
+
+def interval_ms(health: int, rise: int, fall: int, inter_ms: int, fastinter_ms: int, downinter_ms: int) -> int:
+    """From the end of one check to the start of the next (HAProxy manual, section 5.2 ``inter``)."""
+    if health == top(rise, fall):
+        return inter_ms
+    return downinter_ms if health == 0 else fastinter_ms

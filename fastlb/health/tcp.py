@@ -1,0 +1,91 @@
+"""The plain check: a connection is established, and ended by RST at once (SO_LINGER 0, so no TIME_WAIT stays)."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+
+from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
+from fastlb.plan.model import Address, Check
+
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+_PASSED = Verdict(Outcome.PASS, "L4OK")
+
+
+def socket_address(address: Address) -> tuple[str, int] | str:
+    """What connect() wants. Addresses of a Plan are numeric: nothing is resolved here."""
+    if address.family == "unix":
+        return address.host
+    if address.family == "abstract":
+        return f"\0{address.host}"
+    return (address.host, address.port)
+
+
+class TcpProbe:
+    """One check in flight. The runner calls ``start`` once, then ``ready`` on each event, and ``close`` in the end.
+
+    ``events`` is what to wait for, ``connected`` whether the connect is over. ``timeout_status`` is what it means
+    when the time is over now.
+    """
+
+    __slots__ = ("check", "connected", "events", "sock")
+
+    def __init__(self, check: Check) -> None:
+        self.check = check
+        self.connected = False
+        self.events = select.EPOLLOUT
+        self.sock: socket.socket | None = None
+
+    def start(self) -> Verdict | None:
+        """Open the socket and connect. None means: wait for ``events``. Raises nothing: an OSError is a verdict."""
+        address = self.check.address
+        try:
+            self.sock = socket.socket(_FAMILIES[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            self.sock.connect(socket_address(address))
+        except BlockingIOError as error:
+            if error.errno == errno.EINPROGRESS:
+                return None
+            return self._refused(error)
+        except OSError as error:
+            return self._refused(error)
+        return self._established()
+
+    def ready(self) -> Verdict | None:
+        """Go on after an event. None means: wait on."""
+        assert self.sock is not None
+        if self.connected:
+            return self.exchange(self.sock)
+        number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return of_errno(number, connecting=True) if number else self._established()
+
+    @property
+    def timeout_status(self) -> str:
+        return "L4TOUT" if not self.connected else "L7TOUT"
+
+    def exchange(self, sock: socket.socket) -> Verdict | None:
+        """What follows the connect; nothing for a plain check."""
+        return _PASSED
+
+    def close(self) -> None:
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
+
+    def _refused(self, error: OSError) -> Verdict:
+        return of_errno(error.errno or 0, connecting=True, stream_address=self.check.address.port == 0)
+
+    def _established(self) -> Verdict | None:
+        assert self.sock is not None
+        try:
+            peer = self.sock.getpeername()
+        except OSError:
+            return None  # not connected yet: the last look before a timeout comes here without an event
+        if self.sock.family != socket.AF_UNIX and peer == self.sock.getsockname():
+            # A dead local port inside the ephemeral range can be connected to itself.
+            return failure("L4CON", "connected to itself: nothing listens there")
+        self.connected = True
+        return self.exchange(self.sock)

@@ -1,0 +1,149 @@
+"""One server's health, kept by name over reloads. It has one owner, the monitor."""
+
+from __future__ import annotations
+
+import time
+
+from fastlb.health import state
+from fastlb.health.model import ServerHealth
+from fastlb.health.runner import Job
+from fastlb.health.verdict import Outcome, Verdict
+from fastlb.logs.text import escape_info
+from fastlb.plan.model import Server
+
+_NO_VERDICT = Verdict(Outcome.UNKNOWN, "")
+
+
+class Watch:
+    """``server`` and ``slot`` are those of the plan in force; the rest is what happened so far.
+
+    Another address of the server or of its check, another kind of check, and the end of a maintenance make it a new
+    server: it starts again as one that was never checked.
+    """
+
+    __slots__ = (
+        "backend",
+        "changed_at",
+        "changed_time",
+        "checks",
+        "down_s",
+        "downs",
+        "duration_s",
+        "failures",
+        "group",
+        "health",
+        "inconclusive",
+        "job",
+        "last",
+        "published",
+        "server",
+        "slot",
+        "ups",
+    )
+
+    def __init__(self, backend: str, server: Server, slot: int, now: float) -> None:
+        self.backend = backend
+        self.server = server
+        self.slot = slot
+        self.group = server.backend
+        self.health = state.initial(server.check.rise) if server.check else 0
+        self.job: Job | None = None
+        self.last = _NO_VERDICT
+        self.published: tuple[int, bool, int] | None = None
+        self.duration_s = self.down_s = 0.0
+        self.checks = self.failures = self.inconclusive = self.downs = self.ups = 0
+        self.changed_at = now
+        self.changed_time = time.time()
+
+    @property
+    def up(self) -> bool:
+        if self.server.disabled:
+            return False
+        return self.server.check is None or state.is_up(self.health, self.server.check.rise)
+
+    @property
+    def usable(self) -> bool:
+        """May take new connections: counted among the servers that are left."""
+        return self.up and self.server.weight > 0
+
+    @property
+    def wants_checks(self) -> bool:
+        return self.server.check is not None and not self.server.disabled
+
+    def adopt(self, server: Server, slot: int, now: float) -> bool:
+        """Go on under a new plan. True if the server starts anew: a check in flight is then worth nothing."""
+        was_up, old = self.up, self.server
+        self.server, self.slot, self.group = server, slot, server.backend
+        anew = _identity(old) != _identity(server) or (old.disabled and not server.disabled)
+        if server.check is not None:
+            if anew or old.check is None:
+                self.health = state.initial(server.check.rise)
+            else:
+                self.health = state.rescale(self.health, old.check.rise, server.check.rise, server.check.fall)
+        if anew:
+            self.last, self.duration_s = _NO_VERDICT, 0.0
+        self._account(was_up, now)
+        return anew
+
+    def judge(self, verdict: Verdict, duration_s: float, now: float) -> bool:
+        """Take a verdict in. True if the server went up or down."""
+        check = self.server.check
+        assert check is not None
+        self.checks += 1
+        if verdict.outcome is Outcome.UNKNOWN:
+            self.inconclusive += 1
+            return False
+        passed = verdict.outcome is Outcome.PASS
+        self.failures += not passed
+        self.last, self.duration_s = verdict, duration_s
+        was_up = self.up
+        self.health = state.advance(self.health, check.rise, check.fall, passed)
+        if was_up == self.up:
+            return False
+        self.downs += was_up
+        self.ups += not was_up
+        self._account(was_up, now)
+        return True
+
+    def _account(self, was_up: bool, now: float) -> None:
+        if was_up != self.up:
+            self.down_s += 0.0 if was_up else now - self.changed_at
+            self.changed_at = now
+            self.changed_time = time.time()
+
+    def status(self) -> str:
+        check = self.server.check
+        if self.server.disabled:
+            return state.MAINT
+        return state.NO_CHECK if check is None else state.status(self.health, check.rise, check.fall)
+
+    def describe(self, now: float) -> ServerHealth:
+        unchanged_s = now - self.changed_at
+        up = self.up
+        return ServerHealth(
+            backend=self.backend,
+            server=self.server.name,
+            up=up,
+            status=self.status(),
+            checked=self.server.check is not None,
+            maintenance=self.server.disabled,
+            backup=self.server.backup,
+            weight=self.server.weight,
+            check_status=self.last.status,
+            check_code=self.last.code,
+            check_info=escape_info(self.last.info),
+            duration_ms=self.duration_s * 1000,
+            checks=self.checks,
+            failures=self.failures,
+            inconclusive=self.inconclusive,
+            downs=self.downs,
+            ups=self.ups,
+            down_ms=int((self.down_s + (0.0 if up else unchanged_s)) * 1000),
+            unchanged_ms=int(unchanged_s * 1000),
+            changed_time=self.changed_time,
+        )
+
+
+def _identity(server: Server) -> tuple[object, ...]:
+    check = server.check
+    return (server.address, check and check.kind, check and check.address)

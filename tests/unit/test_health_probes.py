@@ -1,0 +1,365 @@
+"""Verdicts of single checks, against servers under the test's control and against nginx."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import resource
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from observed import check_of, tcp
+
+from fastlb.health.http import READ_LIMIT_BYTES, judge
+from fastlb.health.runner import Job, Runner
+from fastlb.health.verdict import Outcome, Verdict, of_errno
+from fastlb.plan.model import Address, Check, CheckKind
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(serve: Serve):
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that nobody else gets while it is refused."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+async def verdict_of(check: Check) -> tuple[Verdict, float]:
+    """Runs one check to its end: (verdict, seconds it took)."""
+    runner = Runner()
+    result: asyncio.Future[tuple[Verdict, float]] = asyncio.get_running_loop().create_future()
+
+    def conclude(verdict: Verdict, seconds: float) -> float:
+        if not result.done():
+            result.set_result((verdict, seconds))
+        return 60.0
+
+    runner.schedule(Job(check, conclude), time.monotonic())
+    try:
+        return await asyncio.wait_for(result, 5)
+    finally:
+        runner.close()
+
+
+def saying(answer: bytes, then_s: float = 0.0) -> Serve:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(answer)
+        await writer.drain()
+        await asyncio.sleep(then_s)
+        writer.close()
+
+    return serve
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(-1)
+    writer.close()
+
+
+def http_verdict(serve: Serve, **changes: object) -> tuple[Verdict, float]:
+    async def run() -> tuple[Verdict, float]:
+        async with serving(serve) as port:
+            return await verdict_of(check_of(port, CheckKind.HTTP, **changes))
+
+    return asyncio.run(run())
+
+
+def test_tcp_passes_and_ends_with_a_reset() -> None:
+    ends: list[object] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            ends.append(await reader.read(1))
+        except ConnectionResetError as error:
+            ends.append(error.errno)
+        writer.close()
+
+    async def run() -> Verdict:
+        async with serving(serve) as port:
+            verdict, _ = await verdict_of(check_of(port))
+            while not ends:
+                await asyncio.sleep(0.01)
+            return verdict
+
+    assert asyncio.run(run()) == Verdict(Outcome.PASS, "L4OK")
+    assert ends == [errno.ECONNRESET]
+
+
+def test_tcp_refused() -> None:
+    with closed_port() as port:
+        verdict, _ = asyncio.run(verdict_of(check_of(port)))
+    assert verdict == Verdict(Outcome.FAIL, "L4CON", None, "ECONNREFUSED returned by OS (Connection refused)")
+
+
+def test_tcp_timeout_takes_its_time_and_no_more() -> None:
+    """A listener whose queue is full lets further connects hang."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        verdict, seconds = asyncio.run(verdict_of(check_of(listener.getsockname()[1], connect_ms=200)))
+        for sock in waiting:
+            sock.close()
+    assert (verdict.outcome, verdict.status) == (Outcome.FAIL, "L4TOUT")
+    assert 0.19 <= seconds < 0.4
+
+
+def test_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    missing, _ = asyncio.run(verdict_of(check_of(0, address=Address("unix", path))))
+    assert (missing.status, missing.info) == ("SOCKERR", "ENOENT returned by OS (No such file or directory)")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        there, _ = asyncio.run(verdict_of(check_of(0, address=Address("unix", path))))
+    assert there.status == "L4OK"
+
+
+def test_a_connection_to_itself_fails() -> None:
+    """B13: the dead port is forced to be the source port as well."""
+    from fastlb.health.tcp import TcpProbe
+
+    probe = TcpProbe(check_of(0))
+    with closed_port() as port:
+        pass
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    sock.connect(("127.0.0.1", port))
+    sock.setblocking(False)
+    probe.sock = sock
+    verdict = probe.ready()
+    probe.close()
+    assert verdict is not None
+    assert (verdict.outcome, verdict.status) == (Outcome.FAIL, "L4CON")
+    assert "itself" in verdict.info
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL])
+def test_local_failures_say_nothing(number: int) -> None:
+    assert of_errno(number, connecting=True).outcome is Outcome.UNKNOWN
+
+
+def test_no_descriptors_left_is_unknown() -> None:
+    """F13, with a real EMFILE."""
+
+    async def run() -> Verdict:
+        async with serving(silent) as port:
+            runner = Runner()
+            result: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+
+            def conclude(verdict: Verdict, seconds: float) -> float:
+                result.set_result(verdict)
+                return 60.0
+
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            try:
+                runner.schedule(Job(check_of(port), conclude), time.monotonic())
+                return await asyncio.wait_for(result, 5)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                runner.close()
+
+    verdict = asyncio.run(run())
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "EMFILE" in verdict.info
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code", "info"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\n", "L7OK", 200, ""),
+        (b"HTTP/1.1 302 Found\r\n\r\n", "L7OK", 302, ""),
+        (b"HTTP/1.1 399\r\n", "L7OK", 399, ""),
+        (b"HTTP/1.1 200 OK\n", "L7OK", 200, ""),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", "L7STS", 404, "Not Found"),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", "L7STS", 101, "Switching"),
+        (b'HTTP/1.1 503 a\x1bb\xff"c\r\n\r\n', "L7STS", 503, 'a\x1bb\xff"c'),
+        (b"HTTP/1.1 2000 OK\r\n", "L7RSP", None, "not an HTTP status line"),
+        (b"HTTP/1.1 20\r\n", "L7RSP", None, "not an HTTP status line"),
+        (b"HTTP/11 200 OK\r\n", "L7RSP", None, "not an HTTP status line"),
+        (b"HTTP/1.1  200 OK\r\n", "L7RSP", None, "not an HTTP status line"),
+        (b"SSH-2.0-OpenSSH\r\n", "L7RSP", None, "not an HTTP status line"),
+        (b"SSH-2.0-OpenSSH", "L7RSP", None, "the answer does not begin with HTTP/"),
+        (b"HTTP/1.1 200", "L7RSP", None, "connection closed before a status line"),
+        (b"", "L7RSP", None, "empty answer"),
+    ],
+)
+def test_http_answers(answer: bytes, status: str, code: int | None, info: str) -> None:
+    verdict, _ = http_verdict(saying(answer))
+    assert (verdict.status, verdict.code, verdict.info) == (status, code, info)
+    assert verdict.outcome is (Outcome.PASS if status == "L7OK" else Outcome.FAIL)
+
+
+def test_judging_needs_no_more_than_the_status_line() -> None:
+    line = b"HTTP/1.1 204 No Content\r\n"
+    assert all(judge(line[:size], ended=False) is None for size in range(len(line)))
+    assert judge(line, ended=False) == Verdict(Outcome.PASS, "L7OK", 204)
+
+
+def test_http_reset() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    verdict, _ = http_verdict(serve)
+    assert (verdict.status, verdict.info) == ("SOCKERR", "ECONNRESET returned by OS (Connection reset by peer)")
+
+
+def test_http_timeout_covers_the_whole_check() -> None:
+    verdict, seconds = http_verdict(silent, connect_ms=200)
+    assert verdict.status == "L7TOUT"
+    assert 0.19 <= seconds < 0.4
+
+
+def test_timeout_check_counts_from_the_connect() -> None:
+    verdict, seconds = http_verdict(silent, connect_ms=100, read_ms=250)
+    assert verdict.status == "L7TOUT"
+    assert 0.24 <= seconds < 0.45
+
+
+def test_an_endless_banner_is_read_up_to_the_limit() -> None:
+    taken = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        try:
+            writer.write(b"HTTP/1.1 200 ")
+            while True:
+                writer.write(b"x" * 1024)
+                await writer.drain()
+                taken += 1024
+        except OSError:
+            writer.close()
+
+    verdict, _ = http_verdict(serve)
+    assert (verdict.outcome, verdict.status) == (Outcome.FAIL, "L7RSP")
+    assert str(READ_LIMIT_BYTES) in verdict.info
+
+
+def test_one_byte_at_a_time_ends_at_the_timeout() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for byte in b"HTTP/1.1 200 " + b"O" * 100:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        except OSError:
+            writer.close()
+
+    verdict, seconds = http_verdict(serve, connect_ms=300)
+    assert verdict.status == "L7TOUT"
+    assert 0.29 <= seconds < 0.5
+
+
+def test_a_stall_of_our_own_is_unknown() -> None:
+    """X14: the loop is held up beyond the deadline; a silent server cannot be blamed."""
+
+    async def run() -> Verdict:
+        async with serving(silent) as port:
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 0.5)
+            verdict, _ = await verdict_of(check_of(port, CheckKind.HTTP, connect_ms=200))
+            return verdict
+
+    assert asyncio.run(run()).outcome is Outcome.UNKNOWN
+
+
+def test_an_answer_that_waits_unread_counts_after_a_stall() -> None:
+    """The answer of another process arrives while the loop is held up."""
+    child = subprocess.Popen(["python3", "-c", _OTHER_PROCESS], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    port = int(child.stdout.readline())
+
+    async def run() -> Verdict:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.02, time.sleep, 0.6)
+        verdict, _ = await verdict_of(check_of(port, CheckKind.HTTP, connect_ms=400))
+        return verdict
+
+    try:
+        assert asyncio.run(run()).status == "L7OK"
+    finally:
+        child.wait(5)
+        child.stdout.close()
+
+
+_OTHER_PROCESS = """
+import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+c, _ = s.accept()
+c.recv(100)
+time.sleep(0.2)
+c.send(b"HTTP/1.0 200 OK\\r\\n\\r\\n")
+time.sleep(0.5)
+"""
+
+_NGINX = """
+daemon off; master_process off; pid {dir}/pid; error_log stderr;
+events {{}}
+http {{ access_log off; client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir};
+  uwsgi_temp_path {dir}; scgi_temp_path {dir};
+  server {{ listen 127.0.0.1:{port};
+    location /ok {{ return 200 "hey"; }} location /moved {{ return 301 /ok; }} location /broken {{ return 500; }} }} }}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
+def test_nginx(tmp_path: Path) -> None:
+    with closed_port() as port:
+        pass
+    (tmp_path / "nginx.conf").write_text(_NGINX.format(dir=tmp_path, port=port))
+    nginx = subprocess.Popen(["nginx", "-c", str(tmp_path / "nginx.conf")], stderr=subprocess.DEVNULL)
+    try:
+        verdicts = {}
+        deadline = time.monotonic() + 5
+        while asyncio.run(verdict_of(check_of(port)))[0].status != "L4OK":
+            assert time.monotonic() < deadline
+        for path in ("/ok", "/moved", "/broken", "/none"):
+            request = f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+            verdict, _ = asyncio.run(verdict_of(check_of(port, CheckKind.HTTP, request=request)))
+            verdicts[path] = (verdict.status, verdict.code, verdict.info)
+    finally:
+        nginx.terminate()
+        nginx.wait(5)
+    assert verdicts == {
+        "/ok": ("L7OK", 200, ""),
+        "/moved": ("L7OK", 301, ""),
+        "/broken": ("L7STS", 500, "Internal Server Error"),
+        "/none": ("L7STS", 404, "Not Found"),
+    }
+
+
+def test_nothing_is_left_open() -> None:
+    async def run() -> int:
+        async with serving(saying(b"HTTP/1.0 200 OK\r\n\r\n")) as port:
+            await verdict_of(check_of(port, CheckKind.HTTP))
+            return len(list(Path("/proc/self/fd").iterdir()))
+
+    counts = {asyncio.run(run()) for _ in range(5)}
+    assert len(counts) == 1
+    assert tcp(1).port == 1
