@@ -1,0 +1,90 @@
+"""What a person reads when fastlb starts: one fact a line, every automatic value with where it came from."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from fastlb import __version__, _engine, limits, sockets
+from fastlb.plan.model import Balance, Bind, MetricsBind, Plan
+from fastlb.service import Service
+
+_BALANCE = {Balance.STATIC_RR: "static-rr"}
+_SHOWN = 20
+
+
+def lines(service: Service, warnings: Sequence[str]) -> list[str]:
+    """The start-up text, without a final newline."""
+    plan = service.crew.deployment.plan
+    facts = [("workers", _workers(plan)), *_listening(service, plan), *_backends(plan)]
+    facts += [("maxconn", _maxconn(service.limits, plan)), ("keep-alive", _keepalive()), ("identity", _identity(plan))]
+    facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics] or [("metrics", "off (see --metrics)")]
+    facts.append(("control", f"{service.settings.socket} (fastlb reload|stop|drain|status)"))
+    head = f"fastlb {__version__} ({_engine.BUILD} engine), pid {os.getpid()}, {', '.join(plan.files)}"
+    return [head, *(f"  {name:<11} {text}" for name, text in facts), *(f"  warning: {text}" for text in warnings)]
+
+
+def identity_warning(plan: Plan) -> str | None:
+    """Root without ``user``: allowed, but not what one wants."""
+    if os.geteuid() != 0 or plan.process.uid:
+        return None
+    return "started as root without 'user' in 'global': workers run as root too, though without any capability"
+
+
+def _workers(plan: Plan) -> str:
+    count, cpus = limits.worker_count(plan), len(limits.allowed_cpus())
+    origin = "nbthread" if plan.process.workers else "one for each CPU"
+    pinned = ", each pinned to a CPU" if plan.process.pin else ""
+    return f"{count} ({origin}; {cpus} CPU{'s' * (cpus != 1)}){pinned}"
+
+
+def _listening(service: Service, plan: Plan) -> Iterator[tuple[str, str]]:
+    count = Counter(listener.key for listener in service.listeners.all())
+    for bind in plan.binds[:_SHOWN]:
+        yield "listening", f"{_address(bind)} for {plan.frontends[bind.frontend].name} ({_sockets(count[bind.key])})"
+    if len(plan.binds) > _SHOWN:
+        yield "listening", f"… and {len(plan.binds) - _SHOWN} more"
+
+
+def _backends(plan: Plan) -> Iterator[tuple[str, str]]:
+    for backend in plan.backends[:_SHOWN]:
+        servers = plan.servers[backend.first_server : backend.first_server + backend.server_count]
+        checked = sum(server.check is not None for server in servers)
+        name = _BALANCE.get(backend.balance, backend.balance.name.lower())
+        yield "backend", f"{backend.name}: {name} over {_count(len(servers), 'server')}, {checked} checked"
+    if len(plan.backends) > _SHOWN:
+        yield "backend", f"… and {len(plan.backends) - _SHOWN} more"
+
+
+def _maxconn(limit: limits.Limits, plan: Plan) -> str:
+    origin = "from the configuration" if plan.process.maxconn else "automatic, from the descriptor limit"
+    return f"{limit.maxconn(plan)} ({origin}: {limit.nofile} descriptors a worker)"
+
+
+def _keepalive() -> str:
+    idle, interval, count = sockets.KEEPALIVE_IDLE_S, sockets.KEEPALIVE_INTERVAL_S, sockets.KEEPALIVE_COUNT
+    return f"on, a silent peer is probed after {idle} s, {count} times every {interval} s (automatic)"
+
+
+def _identity(plan: Plan) -> str:
+    process = plan.process
+    who = f"workers run as user {process.user}" if process.user else f"workers run as uid {process.uid or os.geteuid()}"
+    return f"{who}, {f'in chroot {process.chroot}' if process.chroot else 'no chroot'}"
+
+
+def _address(bind: Bind) -> str:
+    return f"fd@{bind.inherited_fd}" if bind.inherited_fd is not None else str(bind.address)
+
+
+def _url(bind: MetricsBind) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind.address.host)
+    return f"{f'{host}:{bind.address.port}' if host else bind.address}{bind.path}"
+
+
+def _sockets(count: int) -> str:
+    return _count(count, "socket")
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"

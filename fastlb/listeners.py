@@ -1,0 +1,200 @@
+"""All listening sockets of the service. The master opens them, workers borrow them, and only a reload that removes
+their bind closes them.
+
+A TCP bind has one SO_REUSEPORT socket for each worker slot it ever had: closing one would reset what waits in its queue
+(P1), so they stay when the number of workers shrinks. Unix sockets, inherited ones and wide port ranges have a single
+socket that all workers share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastlb import sockets
+from fastlb.plan.model import Address, Bind, Plan
+
+WIDE_RANGE = 64  # ports in one range from which on a socket for each worker would cost more than it gives
+SETTLE_S = 0.5
+_SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listening socket. ``number`` is never used again; ``slot`` is the worker slot it was made for."""
+
+    number: int
+    key: str
+    slot: int
+    shared: bool
+    sock: socket.socket
+    address: Address
+    inode: int = 0
+
+
+@dataclass(slots=True)
+class Change:
+    """What a plan needs that is not there yet, and the keys of what it needs no more."""
+
+    opened: list[Listener] = field(default_factory=list)
+    closed_keys: set[str] = field(default_factory=set)
+
+
+class Listeners:
+    """The sockets by the key of their bind."""
+
+    def __init__(self, inherited: Sequence[int] = ()) -> None:
+        self._by_key: dict[str, list[Listener]] = {}
+        self._next = 1
+        self._inherited = {fd: _inherited_address(fd) for fd in inherited}
+
+    def all(self) -> list[Listener]:
+        """Every socket, in the order they were made."""
+        return sorted((one for group in self._by_key.values() for one in group), key=lambda one: one.number)
+
+    def prepare(self, plan: Plan, workers: int) -> Change:
+        """Opens what is missing, for ``workers`` slots. Raises BindError, and then nothing is left open."""
+        change = Change(closed_keys=self._by_key.keys() - {bind.key for bind in plan.binds})
+        wide = _wide(plan.binds)
+        try:
+            for bind in plan.binds:
+                self._open_missing(bind, workers, bind.location in wide, change)
+        except BaseException:
+            self.abandon(change)
+            raise
+        return change
+
+    def adopt(self, change: Change) -> None:
+        """Makes the opened sockets part of the service."""
+        for listener in change.opened:
+            self._by_key.setdefault(listener.key, []).append(listener)
+
+    def refresh(self, plan: Plan) -> None:
+        """Applies what a plan says of sockets that stay: length of the queue, mode and owner of a path."""
+        for bind in plan.binds:
+            for listener in self._by_key.get(bind.key, ()):
+                listener.sock.listen(bind.backlog)
+            if bind.address.family == "unix" and bind.inherited_fd is None:
+                with contextlib.suppress(OSError):
+                    sockets.set_access(bind, bind.address.host)
+
+    def abandon(self, change: Change) -> None:
+        """Closes what ``prepare`` opened."""
+        for listener in change.opened:
+            _close(listener)
+        change.opened.clear()
+
+    def hush(self, keys: Iterable[str]) -> bool:
+        """Has nobody new arrive at these sockets, which are about to be closed; what arrived is still accepted.
+
+        Returns whether there is anything to wait for: ``SETTLE_S`` is time enough for handshakes under way.
+        """
+        hushed = False
+        for listener in [one for key in keys for one in self._by_key.get(key, ())]:
+            hushed = True
+            if listener.inode:
+                sockets.unlink_if_same(listener.address.host, listener.inode)
+            elif listener.sock.family != socket.AF_UNIX and not self._is_inherited(listener):
+                sockets.refuse_newcomers(listener.sock)
+        return hushed
+
+    def keys(self) -> set[str]:
+        """The keys of all binds."""
+        return set(self._by_key)
+
+    def retire(self, change: Change) -> int:
+        """Closes the sockets of removed binds, which workers may still have; returns how many."""
+        gone = [listener for key in change.closed_keys for listener in self._by_key.pop(key, ())]
+        for listener in gone:
+            _close(listener)
+        return len(gone)
+
+    def close(self) -> None:
+        """Closes everything, at the end of the service."""
+        for listener in self.all():
+            _close(listener)
+        self._by_key.clear()
+
+    def unused(self, plan: Plan) -> list[Address]:
+        """Inherited sockets that no bind of ``plan`` uses."""
+        named = {bind.inherited_fd for bind in plan.binds}
+        used = {listener.address for listener in self.all()}
+        return [
+            address
+            for fd, address in self._inherited.items()
+            if fd not in named and not any(_answers(address, one) for one in used)
+        ]
+
+    def _open_missing(self, bind: Bind, workers: int, wide: bool, change: Change) -> None:
+        have = self._by_key.get(bind.key, [])
+        if have and (have[0].shared or len(have) >= workers):
+            return
+        passed = self._passed(bind)
+        if passed is not None:
+            self._add(change, bind, 0, sockets.take_over(bind, passed), shared=True)
+        elif bind.address.family in ("unix", "abstract"):
+            self._add(change, bind, 0, sockets.open_unix(bind), shared=True)
+        else:
+            if not have and not self._ours(bind.address.port, change):
+                sockets.probe(bind)
+            for slot in (0,) if wide else range(len(have), workers):
+                self._add(change, bind, slot, sockets.open_tcp(bind, reuseport=not wide), shared=wide)
+
+    def _is_inherited(self, listener: Listener) -> bool:
+        return any(_answers(address, listener.address) for address in self._inherited.values())
+
+    def _passed(self, bind: Bind) -> int | None:
+        if bind.inherited_fd is not None:
+            return bind.inherited_fd
+        return next((fd for fd, address in self._inherited.items() if _answers(address, bind.address)), None)
+
+    def _ours(self, port: int, change: Change) -> bool:
+        """Whether a socket of ours has that port: the probe could not tell it from a foreign one."""
+        return any(one.address.port == port for one in [*self.all(), *change.opened] if one.address.port)
+
+    def _add(self, change: Change, bind: Bind, slot: int, sock: socket.socket, *, shared: bool) -> None:
+        inode = 0
+        if bind.address.family == "unix" and bind.inherited_fd is None:
+            inode = Path(bind.address.host).stat().st_ino
+        change.opened.append(Listener(self._next, bind.key, slot, shared, sock, bind.address, inode))
+        self._next += 1
+
+
+def queue_warning(plan: Plan) -> str | None:
+    """Said once: the kernel cuts every backlog to ``somaxconn``."""
+    wanted = max((bind.backlog for bind in plan.binds), default=0)
+    try:
+        limit = int(_SOMAXCONN.read_text())
+    except (OSError, ValueError):
+        return None
+    if limit >= wanted:
+        return None
+    return f"net.core.somaxconn is {limit}: the queue of a listening socket is cut to it from {wanted} (see sysctl)"
+
+
+def _wide(binds: Iterable[Bind]) -> set[object]:
+    counts = Counter(bind.location for bind in binds)
+    return {location for location, count in counts.items() if count > WIDE_RANGE}
+
+
+def _inherited_address(fd: int) -> Address:
+    sock = socket.socket(fileno=fd)
+    try:
+        return sockets.address_of(sock)
+    finally:
+        sock.detach()
+
+
+def _answers(passed: Address, wanted: Address) -> bool:
+    """Whether a passed socket does for a bind; systemd's ``ListenStream=80`` is ``[::]:80`` for both families."""
+    return wanted in (passed, Address("inet", "0.0.0.0", passed.port) if passed.host == "::" else passed)
+
+
+def _close(listener: Listener) -> None:
+    listener.sock.close()
+    if listener.inode:
+        sockets.unlink_if_same(listener.address.host, listener.inode)

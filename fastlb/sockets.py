@@ -1,0 +1,226 @@
+"""Making one listening socket: its options, its address, and errors that say what to do about them.
+
+Accepted sockets inherit their options from the listener on Linux (P6), so everything that a client's connection needs
+is set here, once, and costs no call for each connection.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import stat
+import struct
+from pathlib import Path
+
+from fastlb import holders
+from fastlb.plan.model import Address, Bind
+
+KEEPALIVE_IDLE_S = 60  # below the idle limits of cloud load balancers and NAT; the engine does the same to servers
+KEEPALIVE_INTERVAL_S = 15
+KEEPALIVE_COUNT = 4
+_PATH_BYTES = 107
+_SO_ATTACH_FILTER = 26
+# Classic BPF over the TCP header: byte 13 holds the flags; with SYN (2) the packet is dropped, else taken whole.
+_IGNORE_SYN = struct.pack(
+    "=HBBIHBBIHBBIHBBI", *(0x30, 0, 0, 13), *(0x45, 0, 1, 2), *(0x06, 0, 0, 0), *(0x06, 0, 0, 0xFFFFFFFF)
+)
+_FAMILY = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
+
+
+class BindError(Exception):
+    """A listening socket could not be made. ``busy``: the address is taken by somebody else."""
+
+    def __init__(self, bind: Bind, reason: str, *, busy: bool = False) -> None:
+        super().__init__(f"{bind.location}: error: cannot listen on {bind.address}: {reason}")
+        self.busy = busy
+
+
+def probe(bind: Bind) -> None:
+    """Raises BindError when somebody listens there already.
+
+    With SO_REUSEPORT a second instance of the same user would silently share the connections (P68); a bind without it
+    tells, and the socket is closed again before it listens.
+    """
+    with _new(bind.address) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _set_v6only(sock, bind)
+        _bind(sock, bind)
+
+
+def open_tcp(bind: Bind, *, reuseport: bool) -> socket.socket:
+    """A listening TCP socket; with ``reuseport`` one of a group on the same address."""
+    sock = _new(bind.address)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuseport:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        _set_v6only(sock, bind)
+        set_options(sock)
+        _bind(sock, bind)
+        _listen(sock, bind)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def open_unix(bind: Bind) -> socket.socket:
+    """A listening unix socket, with its mode and owner set before its name appears; a stale name is replaced."""
+    sock = _new(bind.address)
+    try:
+        if bind.address.family == "abstract":
+            _bind(sock, bind)
+            _listen(sock, bind)
+        else:
+            _replace(sock, bind)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def take_over(bind: Bind, fd: int) -> socket.socket:
+    """A descriptor that was passed to us, checked, with our options; the original stays open."""
+    try:
+        sock = socket.socket(fileno=os.dup(fd))
+    except OSError as error:
+        raise BindError(bind, f"descriptor {fd} is not a socket that was passed to fastlb: {error.strerror}") from error
+    try:
+        if not is_listener(sock):
+            raise BindError(bind, f"descriptor {fd} is not a listening stream socket")
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))  # whatever was set before is not ours (P6)
+        if sock.family != socket.AF_UNIX:
+            set_options(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def refuse_newcomers(sock: socket.socket) -> None:
+    """Has the kernel ignore new SYNs to a listening TCP socket, while handshakes under way are finished.
+
+    A listener that is closed resets what is in its queue, and there is always something between the last accept and the
+    close. Ignored clients try again after a second, and are then refused or served by whoever has the address by then.
+    """
+    code = ctypes.create_string_buffer(_IGNORE_SYN)
+    program = struct.pack("@HP", len(_IGNORE_SYN) // 8, ctypes.addressof(code))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+
+def is_listener(sock: socket.socket) -> bool:
+    """Whether ``sock`` accepts stream connections."""
+    return sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+
+
+def set_options(sock: socket.socket) -> None:
+    """What every accepted TCP connection shall have."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # urgent data would block splice (P15)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_COUNT)
+
+
+def address_of(sock: socket.socket) -> Address:
+    """Where ``sock`` is bound."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        if isinstance(name, bytes):
+            return Address("abstract", name[1:].rstrip(b"\0").decode(errors="surrogateescape"))
+        return Address("unix", name)
+    return Address("inet6" if sock.family == socket.AF_INET6 else "inet", name[0], name[1])
+
+
+def set_access(bind: Bind, path: str) -> None:
+    """Mode and owner of a unix socket, as far as its bind says."""
+    if bind.mode is not None:
+        Path(path).chmod(bind.mode)
+    if bind.uid is not None or bind.gid is not None:
+        os.chown(path, -1 if bind.uid is None else bind.uid, -1 if bind.gid is None else bind.gid)
+
+
+def unlink_if_same(path: str, inode: int) -> None:
+    """Removes our socket file, unless a successor has put its own there."""
+    target = Path(path)
+    try:
+        if target.lstat().st_ino == inode:
+            target.unlink()
+    except OSError:
+        return
+
+
+def _new(address: Address) -> socket.socket:
+    return socket.socket(_FAMILY[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+
+
+def _set_v6only(sock: socket.socket, bind: Bind) -> None:
+    if bind.address.family == "inet6" and bind.v6only is not None:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, bind.v6only)
+
+
+def _bind(sock: socket.socket, bind: Bind) -> None:
+    address = bind.address
+    if address.family == "abstract":
+        # Padded to the full length, as HAProxy always did for abns@.
+        target: str | bytes | tuple[str, int] = b"\0" + address.host.encode().ljust(_PATH_BYTES, b"\0")
+    else:
+        target = (address.host, address.port)
+    try:
+        sock.bind(target)
+    except OSError as error:
+        raise BindError(bind, _reason(address, error), busy=error.errno == errno.EADDRINUSE) from error
+
+
+def _listen(sock: socket.socket, bind: Bind) -> None:
+    try:
+        sock.listen(bind.backlog)
+    except OSError as error:
+        raise BindError(bind, _reason(bind.address, error), busy=error.errno == errno.EADDRINUSE) from error
+
+
+def _replace(sock: socket.socket, bind: Bind) -> None:
+    path = bind.address.host
+    _refuse_living(bind, path)
+    temporary = f"{path}.{os.getpid()}"
+    if len(os.fsencode(temporary)) > _PATH_BYTES:
+        raise BindError(bind, f"the path is too long (at most {_PATH_BYTES - 8} bytes)")
+    Path(temporary).unlink(missing_ok=True)
+    try:
+        sock.bind(temporary)
+        set_access(bind, temporary)
+        sock.listen(bind.backlog)
+        Path(temporary).rename(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise BindError(bind, error.strerror or str(error)) from error
+
+
+def _refuse_living(bind: Bind, path: str) -> None:
+    """A name may be replaced when it is a socket that nobody listens on."""
+    try:
+        mode = Path(path).lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BindError(bind, error.strerror or str(error)) from error
+    if not stat.S_ISSOCK(mode):
+        raise BindError(bind, "the path exists and is not a socket; it is left alone")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as knock:
+        if knock.connect_ex(path) in (0, errno.EAGAIN):
+            raise BindError(bind, "another process listens there", busy=True)
+
+
+def _reason(address: Address, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        holder = holders.listening_on(address)
+        return f"the address is in use{holder and f' by {holder}'}"
+    if error.errno == errno.EACCES:
+        return f"permission denied: port {address.port} needs root or the capability CAP_NET_BIND_SERVICE"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address"
+    return error.strerror or str(error)
