@@ -1,0 +1,48 @@
+"""A network of one's own: the test, its servers and the balancer move into a fresh network namespace together."""
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def unavailable() -> str | None:
+    """Why this process cannot make a namespace, or None."""
+    return None if os.geteuid() == 0 else "needs root for a network namespace of its own"
+
+
+@contextmanager
+def fresh() -> Iterator[None]:
+    """Run the body in a new network namespace with ``lo`` up; processes started meanwhile stay inside it."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(_libc.unshare(CLONE_NEWNET))
+        try:
+            ip("link", "set", "lo", "up")
+            Path("/proc/sys/net/ipv4/tcp_tw_reuse").write_text("0")
+            yield
+        finally:
+            _checked(_libc.setns(home, CLONE_NEWNET))
+    finally:
+        os.close(home)
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)
+
+
+def counters() -> dict[str, int]:
+    """TcpExt counters of this namespace (nstat names without prefix), e.g. ListenOverflows, TCPAbortOnData."""
+    names, values = (line.split()[1:] for line in Path("/proc/net/netstat").read_text().splitlines()[:2])
+    return {name: int(value) for name, value in zip(names, values, strict=True)}
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,209 @@
+"""How connections end: a FIN stays a FIN, an RST stays an RST, and no byte is lost on the way (D3-D6, D10, D11)."""
+
+import socket
+import struct
+import threading
+
+import pytest
+
+from .harness.client import FIN, RST, connect, read_exactly, read_to_end, reset, silent
+from .harness.launch import BASE
+
+BIG = bytes(range(256)) * 4096  # 1 MiB, in no socket buffer whole
+
+
+@pytest.fixture
+def server(puppet):
+    return puppet()
+
+
+@pytest.fixture
+def through(balancer, server, port):
+    """``client, far = through()``: one session, both ends in the test's hands."""
+    lb = balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        server s {server}
+    """)
+
+    def make(**options):
+        client = connect(("127.0.0.1", port), **options)
+        return client, server.accept()
+
+    make.lb = lb
+    return make
+
+
+def greet(client, far):
+    """One byte each way: the session is established at both ends."""
+    client.sendall(b"?")
+    assert far.recv(1) == b"?"
+    far.sendall(b"!")
+    assert client.recv(1) == b"!"
+
+
+def test_server_speaks_first(through):
+    client, far = through()
+    far.sendall(b"220 ready\r\n")
+    assert client.recv(100) == b"220 ready\r\n"
+    client.close()
+    assert read_to_end(far) == (b"", FIN)
+
+
+def test_client_half_closes_and_still_gets_the_reply(through, scale):
+    for _ in range(scale("sessions", 1000, least=10)):
+        client, far = through()
+        client.sendall(b"question")
+        client.shutdown(socket.SHUT_WR)
+        assert read_to_end(far) == (b"question", FIN)
+        assert silent(client, 0.02), "the other direction must stay open"
+        far.sendall(b"r" * 5000)
+        far.close()
+        assert read_to_end(client) == (b"r" * 5000, FIN)
+        client.close()
+
+
+def test_server_half_closes_and_still_gets_the_upload(through, scale):
+    for _ in range(scale("sessions", 1000, least=10)):
+        client, far = through()
+        far.sendall(b"hello")
+        far.shutdown(socket.SHUT_WR)
+        assert read_to_end(client) == (b"hello", FIN)
+        assert silent(far, 0.02), "the other direction must stay open"
+        client.sendall(b"u" * 5000)
+        client.close()
+        assert read_to_end(far) == (b"u" * 5000, FIN)
+
+
+def test_big_reply_after_half_close(through):
+    client, far = through()
+    client.shutdown(socket.SHUT_WR)
+    assert read_to_end(far) == (b"", FIN)
+    sender = threading.Thread(target=lambda: (far.sendall(BIG), far.close()))
+    sender.start()
+    assert read_to_end(client) == (BIG, FIN)
+    sender.join()
+    client.close()
+
+
+def test_empty_session(through):
+    """Nothing is sent. A FIN that comes while the server side still connects may end it by RST, as HAProxy does."""
+    client, far = through()
+    client.close()
+    got, how = read_to_end(far)
+    assert (got, how in (FIN, RST)) == (b"", True)
+    far.close()
+
+
+def test_both_sides_close_at_once(through, scale):
+    for _ in range(scale("sessions", 5000, least=20)):
+        client, far = through()
+        greet(client, far)
+        client.shutdown(socket.SHUT_WR)
+        far.shutdown(socket.SHUT_WR)
+        assert read_to_end(client) == (b"", FIN)
+        assert read_to_end(far) == (b"", FIN)
+        client.close()
+        far.close()
+
+
+def test_client_reset_idle_reaches_the_server_as_an_end(through):
+    client, far = through()
+    far.sendall(b"x")
+    assert client.recv(1) == b"x"
+    reset(client)
+    assert read_to_end(far)[1] in (FIN, RST)
+
+
+def test_server_reset_idle_reaches_the_client_as_an_end(through):
+    client, far = through()
+    client.sendall(b"x")
+    assert far.recv(1) == b"x"
+    reset(far)
+    assert read_to_end(client)[1] in (FIN, RST)
+    client.close()
+
+
+def test_reply_survives_unread_input_at_the_server(through, scale):
+    """The server answers and closes without reading what the client sent: its kernel resets (RFC 2525 2.17)."""
+    for _ in range(scale("sessions", 500, least=10)):
+        client, far = through()
+        client.sendall(b"never read")
+        assert far.recv(10, socket.MSG_PEEK)
+        far.sendall(b"r" * 2000)
+        assert read_exactly(client, 2000) == b"r" * 2000
+        far.close()
+        assert read_to_end(client)[0] == b""
+        client.close()
+
+
+def test_whole_reply_arrives_while_the_client_still_uploads(through, scale):
+    """D5: the server sends 1 MB and closes for good; the client, uploading all the while, gets every byte."""
+    for _ in range(scale("sessions", 500, least=3)):
+        client, far = through()
+        client.sendall(b"u" * 1000)
+        assert len(read_exactly(far, 1000)) == 1000
+        far.setblocking(True)
+        far.sendall(BIG[:100_000])
+        got = read_exactly(client, 50_000)
+        client.sendall(b"u" * 1000)
+        assert len(read_exactly(far, 1000)) == 1000
+        far.shutdown(socket.SHUT_WR)
+        client.sendall(b"u" * 1000)
+        rest, how = read_to_end(client)
+        assert (len(got + rest), how) == (100_000, FIN)
+        far.close()
+        client.close()
+
+
+def test_reader_that_sleeps_gets_everything(through):
+    """The client's window is small and shut while the server sends and closes."""
+    client, far = through(rcvbuf=4096)
+    far.settimeout(0.5)
+    sent = 0
+    try:
+        while sent < 4 << 20:
+            sent += far.send(b"s" * 65536)
+    except TimeoutError:
+        pass
+    far.close()
+    got, how = read_to_end(client)
+    assert (len(got), how) == (sent, FIN)
+    client.close()
+
+
+def test_small_segments_to_a_sleeping_reader(through, scale):
+    """D2: 1-byte and 100-byte segments fill a pipe's slots long before its bytes."""
+    for size in (1, 100):
+        client, far = through(rcvbuf=4096)
+        far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        count = scale(f"segments of {size} B", 100_000, least=2000)
+        far.setblocking(False)
+        sent = 0
+        while sent < count:
+            try:
+                far.send(b"%c" % (sent % 251) * size)
+            except BlockingIOError:
+                break
+            sent += 1
+        far.setblocking(True)
+        far.shutdown(socket.SHUT_WR)
+        got, how = read_to_end(client)
+        expected = b"".join(b"%c" % (n % 251) * size for n in range(sent))
+        assert how == FIN
+        assert got == expected or got[: len(got)] == expected[: len(got)] and len(got) == len(expected)
+        client.close()
+        far.close()
+
+
+def test_linger_is_not_left_on_accepted_sockets(through):
+    """A normal end is a FIN even when the reply is still on its way: no SO_LINGER 0 on that path."""
+    client, far = through(rcvbuf=4096)
+    far.sendall(b"z" * 60_000)
+    far.close()
+    assert silent(client, 0.05) is False
+    got, how = read_to_end(client)
+    assert (len(got), how) == (60_000, FIN)
+    option = client.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+    assert struct.unpack("ii", option)[0] == 0
+    client.close()
