@@ -158,7 +158,11 @@ def _bind_address(text: str, where: Location) -> BindAddress:
         return BindAddress(local, 0, where)
     host, port = split_port(text)
     if not port:
-        hint = f"did you mean ':{text}'?" if text.isdigit() else "write address:port, or *:port for every address"
+        hint = (
+            f"did you mean {quote(':' + text)}?"
+            if text.isdigit()
+            else "write address:port, or *:port for every address"
+        )
         raise ConfigError(where, f"missing port in {quote(text)}", hint)
     spread = _RANGE.fullmatch(port)
     first, last = (spread[1], spread[2]) if spread else (port, port)
@@ -193,6 +197,6 @@ def _server_port(text: str, port: str | None, where: Location, report: Report) -
     digits, slash, path = port.partition("/")
     number = _port(digits if slash and digits else port, text, where)
     if slash:
-        hint = f"to check that path, add 'option httpchk GET /{path}'" if path.isprintable() and path else None
+        hint = f"to check that path, add {quote('option httpchk GET /' + path)}"
         report.warning(where, f"{quote('/' + path)} after the port is ignored: a server address has no path", hint)
     return number

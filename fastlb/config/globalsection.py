@@ -17,7 +17,7 @@ from fastlb.config.limits import check_logs
 from fastlb.config.logline import parse_log
 from fastlb.config.tree import EndpointKind, Global, LogGlobal, LogLine, MetricsLine, Said
 
-MAX_WORKERS = 256
+MAX_WORKERS = 64
 MAX_ID = 4294967294
 METRICS_PATH = "/metrics"
 _LOG_FIELD = re.compile(r"[!-~]{1,64}")

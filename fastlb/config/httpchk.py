@@ -25,9 +25,11 @@ def parse_httpchk(args: Args) -> HttpCheck:
     args.end()
     method = _method(words[0]) if len(words) == 2 else "OPTIONS"
     uri = _uri(words[-1]) if words else "/"
-    if not uri.startswith(("/", "*", "http://")):
-        message = f"the check sends '{method} {uri}': a single argument is the URI, and {quote(uri)} is an unusual one"
-        args.report.warning(words[-1].location, message, f"did you mean 'option httpchk {uri} /'?")
+    if not uri.startswith(("/", "*", "http://", "https://")):
+        request = f"{method} {uri}"
+        meant = f"option httpchk {uri} /" if len(words) == 1 else f"option httpchk {method} /{uri}"
+        message = f"the check sends {quote(request)}, and a URI begins with '/'"
+        args.report.warning(words[-1].location, message, f"did you mean {quote(meant)}?")
     version, headers = _version(version_word) if version_word else ("HTTP/1.0", [])
     if host:
         headers.append(("host", _visible(host, "host")))

@@ -167,7 +167,7 @@ def _skip(args: Args) -> None:
 def _hint(word: Word) -> str | None:
     """Old configurations put the address of a ``listen`` behind its name."""
     if ":" in word.text or word.text.startswith("/"):
-        return f"write it on a line of its own: 'bind {word.text}'"
+        return f"write it on a line of its own: {quote('bind ' + word.text)}"
     return None
 
 

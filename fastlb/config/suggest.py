@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from fastlb.config.errors import quote
+
 _LONGEST = 40
 
 
@@ -19,4 +21,4 @@ def nearest(text: str, known: Iterable[str]) -> str | None:
 def did_you_mean(text: str, known: Iterable[str]) -> str | None:
     """``did you mean 'bind'?``, or None."""
     word = nearest(text, known)
-    return f"did you mean '{word}'?" if word else None
+    return f"did you mean {quote(word)}?" if word else None

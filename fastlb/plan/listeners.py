@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
 from fastlb.config.globalsection import METRICS_PATH
+from fastlb.config.limits import MAX_METRICS
 from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Global
 from fastlb.plan.accounts import gid_of, uid_of
 from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
@@ -44,9 +45,10 @@ class ListenerPlanner:
         for merged in roles.metrics:
             path = value_of(merged.proxy.exporter, METRICS_PATH)
             for bind in merged.proxy.binds:
-                self._check_metrics_bind(bind)
-                for part in bind.addresses:
+                for part in self._metrics_parts(bind):
                     planned += [MetricsBind(a, part.location, path) for a in self._addresses(part)]
+        if len(planned) > MAX_METRICS:
+            self._report.error(planned[MAX_METRICS].location, f"more than {MAX_METRICS} addresses serve the metrics")
         return tuple(planned)
 
     def _line(self, line: BindLine, frontend: int) -> Iterator[Bind]:
@@ -81,14 +83,19 @@ class ListenerPlanner:
             self._users[address] = part.location
             yield address
 
-    def _check_metrics_bind(self, line: BindLine) -> None:
+    def _metrics_parts(self, line: BindLine) -> Iterator[BindAddress]:
+        """The addresses of a 'bind' line that can serve metrics; the others, and any options, are reported."""
+        for said in (line.v6only, line.backlog, line.mode, line.user, line.uid, line.group, line.gid):
+            if said is not None:
+                self._report.error(said.location, "this option is not supported on a metrics listener")
         for part in line.addresses:
             if part.endpoint.kind not in (EndpointKind.INET, EndpointKind.INET6, EndpointKind.NAME):
                 message = f"the metrics need an address and a port, not {_spell(part.endpoint)}"
                 self._report.error(part.location, message)
-        for said in (line.v6only, line.backlog, line.mode, line.user, line.uid, line.group, line.gid):
-            if said is not None:
-                self._report.error(said.location, "this option is not supported on a metrics listener")
+            elif part.last_port != part.endpoint.port:
+                self._report.error(part.location, "the metrics need one port, not a range")
+            else:
+                yield part
 
 
 def bind_key(address: Address, v6only: bool | None) -> str:

@@ -12,7 +12,7 @@ from fastlb.config.errors import Location, Report, quote
 from fastlb.config.tree import Endpoint, EndpointKind
 from fastlb.plan.model import Address
 
-BUDGET_S = 30.0
+BUDGET_S = 20.0
 _FAMILIES = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,10 +21,7 @@ ENVIRON = {"A": "10.0.0.1", "B": "x y z", "EMPTY": ""}
 SECTIONS = ["global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist"]
 TABLES = (GLOBAL_KEYWORDS, PROXY_KEYWORDS, OPTIONS, TIMEOUTS, BALANCE_ALGORITHMS, BIND_OPTIONS, SERVER_OPTIONS)
 KEYWORDS = sorted({word for table in TABLES for word in (*table.supported, *table.not_yet, *table.ignored)})
-VALUES = """a b f 0 1 -1 80 257 65536 4294967296 1s 5sec 1.5s 25d :80 *:80 [::]:443 :::80 10.0.0.1:80 10.0.0.1:80/x
-    10.0.0.1 /run/x unix@/x abns@x fd@3 fd@x localhost:80 db.internal:80 :1-5 ,: [ ] [:] ::: @ $ ${ ${A}:80 $NOPE:1 "$A:80"
-    "${B[*]}" "${NOPE-1}" "$NOPE" "" '' " ' \\ \\x \\x41 # from if { } path /metrics use-service prometheus-exporter global
-    tcp http stdout local0 info no default auto auto:1/1-2 0-1 root nogroup GET HTTP/1.1 HTTP/1.1\\r\\nA:\\ b""".split()
+VALUES = (Path(__file__).parent / "fuzz_words.txt").read_text().split()
 
 words = st.one_of(
     st.sampled_from(KEYWORDS),

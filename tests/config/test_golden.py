@@ -1,6 +1,6 @@
-"""Bad configurations, and every word that is said about them: bad/NAME.cfg is refused with the lines of bad/NAME.txt.
+"""Bad configurations and every word that is said about them: bad/NAME.cfg is refused with the lines of bad/NAME.txt.
 
-After a deliberate change, ``python tests/config/test_golden.py`` writes the expected lines anew, to be read in the diff.
+After a deliberate change ``python tests/config/test_golden.py`` writes the expected lines anew: read the diff.
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from fastlb.plan.load import LoadResult
+from fastlb.plan.load import LoadResult, load
 from fastlb.plan.model import Address, Check, CheckKind, Plan, Server
 
 LoadText = Callable[..., LoadResult]
@@ -61,11 +62,7 @@ def test_named_defaults(load_text: LoadText) -> None:
     assert [(b.server_ms, b.retries) for b in backends] == [(3000, 5), (9000, 5), (9000, 5)]
 
 
-def test_defaults_apply_across_files(load_text: LoadText, tmp_path: object) -> None:
-    from pathlib import Path
-
-    from fastlb.plan.load import load
-
+def test_defaults_apply_across_files(load_text: LoadText) -> None:
     load_text(TIMEOUTS)
     Path("b.conf").write_text(f"{LISTEN} server s 10.0.0.1:80\n")
     result = load(["lb.conf", "b.conf"], environ={})
@@ -98,8 +95,11 @@ def test_log_lines_add_up_until_no_log(load_text: LoadText) -> None:
 
 
 def test_options_can_be_switched_off(load_text: LoadText) -> None:
-    text = f"{TIMEOUTS} option dontlognull\n option redispatch\n{LISTEN} no option dontlognull\n default option redispatch\n"
-    plan = plan_of(load_text, text + " server s 10.0.0.1:80\n")
+    text = (
+        f"{TIMEOUTS} option dontlognull\n option redispatch\n"
+        f"{LISTEN} no option dontlognull\n default option redispatch\n server s 10.0.0.1:80\n"
+    )
+    plan = plan_of(load_text, text)
     assert plan.backends[0].redispatch == 0
     assert not plan.frontends[0].dontlognull
 
@@ -203,7 +203,7 @@ def test_httpchk(arguments: str, request_: bytes, load_text: LoadText) -> None:
 def test_one_argument_is_the_uri_and_a_method_there_is_suspicious(load_text: LoadText) -> None:
     result = load_text(f"{TIMEOUTS}{LISTEN} option httpchk GET\n server s 10.0.0.1:80 check\n")
     assert [str(found) for found in result.diagnostics] == [
-        "lb.conf:8:17: warning: the check sends 'OPTIONS GET': a single argument is the URI, and 'GET' is an unusual one; "
+        "lb.conf:8:17: warning: the check sends 'OPTIONS GET', and a URI begins with '/'; "
         "did you mean 'option httpchk GET /'?"
     ]
     assert result.plan is not None and result.plan.servers[0].check is not None
@@ -312,7 +312,10 @@ def test_said_twice_in_global(load_text: LoadText) -> None:
 
 
 def test_timeouts_that_are_missing(load_text: LoadText) -> None:
-    text = "listen l\n bind *:1\n server s 10.0.0.1:80\nbackend b\n timeout connect 0\n timeout tunnel 1h\n server s 10.0.0.1:80\n"
+    text = (
+        "listen l\n bind *:1\n server s 10.0.0.1:80\n"
+        "backend b\n timeout connect 0\n timeout tunnel 1h\n server s 10.0.0.1:80\n"
+    )
     assert said(load_text, text) == [
         "1:1: warning: listen 'l' has no 'timeout client' and no 'timeout connect' and no 'timeout server': "
         "there is no limit to these waits; set them here or in 'defaults'"
@@ -352,7 +355,10 @@ def test_servers_of_a_listen_that_sends_elsewhere(load_text: LoadText) -> None:
 
 
 def test_options_of_a_check_without_check(load_text: LoadText) -> None:
-    text = f"{TIMEOUTS}{LISTEN} default-server inter 5s\n server a 10.0.0.1:80 rise 3\n server b 10.0.0.1:80\n server c /a check port 5\n"
+    text = (
+        f"{TIMEOUTS}{LISTEN} default-server inter 5s\n"
+        " server a 10.0.0.1:80 rise 3\n server b 10.0.0.1:80\n server c /a check port 5\n"
+    )
     assert said(load_text, text) == [
         "9:28: warning: 'rise' has no effect: server 'a' has no 'check'",
         "11:25: warning: 'port' has no effect on a unix socket",
@@ -370,10 +376,12 @@ def test_bind_options_without_effect(load_text: LoadText) -> None:
 
 def test_what_concerns_other_parts_of_haproxy_is_ignored_with_one_warning(load_text: LoadText) -> None:
     text = (
-        "global\n ssl-default-bind-options no-sslv3\n ca-base /etc/ssl\n tune.ssl.default-dh-param 2048\n master-worker\n"
-        f" lua-load /x.lua\n{TIMEOUTS} option http-server-close\n option splice-auto\n errorfile 503 /x\n stats enable\n"
+        "global\n ssl-default-bind-options no-sslv3\n ca-base /etc/ssl\n tune.ssl.default-dh-param 2048\n"
+        " master-worker\n lua-load /x.lua\n"
+        f"{TIMEOUTS} option http-server-close\n option splice-auto\n errorfile 503 /x\n stats enable\n"
         " timeout http-request 5s\nuserlist u\n user a password b\n"
-        f"{LISTEN} cookie SRV insert\n server s 10.0.0.1:80 cookie s1 check inter 3s\n stats uri /\n no option httpclose\n"
+        f"{LISTEN} cookie SRV insert\n server s 10.0.0.1:80 cookie s1 check inter 3s\n"
+        " stats uri /\n no option httpclose\n"
     )
     result = load_text(text)
     assert result.plan is not None
@@ -393,7 +401,7 @@ def test_names_that_cannot_be_resolved(load_text: LoadText) -> None:
         " server b 10.0.0.1:80 check addr nosuch.invalid\n server c 999.1.1.1:80\n server d 1.2.3.4.5:80\n"
     )
     lines = said(load_text, text)
-    assert [line.partition(": error")[0] for line in lines] == ["2:6", "9:7", "10:11", "11:35", "12:11", "13:11"]
+    assert [line.partition(": error")[0] for line in lines] == ["2:6", "9:7", "10:11", "11:34", "12:11", "13:11"]
     assert lines[0] == "2:6: error: cannot resolve 'nosuch.invalid': Name or service not known"
 
 

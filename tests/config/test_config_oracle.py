@@ -1,0 +1,192 @@
+"""HAProxy as the oracle: both accept the same lines and refuse the same, but for a list of intended differences."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fastlb.plan.load import load
+
+pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
+
+DEFAULTS = "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+FRONTEND = "frontend f\n bind :18080\n default_backend b\n"
+BACKEND = "backend b\n server s 127.0.0.1:80\n"
+
+AGREED_GLOBAL = """
+maxconn 5|maxconn 0|maxconn 5 6|maxconn|nbthread 2|nbthread 0|nbthread x|nbproc 2|daemon|daemon x|no daemon
+user nobody|user nosuchuser|group nosuchgroup|uid 5|uid 5 6|chroot|pidfile /a|pidfile /a b|spread-checks 5
+spread-checks 51|spread-checks -1|ulimit-n 5000|hard-stop-after 5s|hard-stop-after 5x|hard-stop-after|log-tag a|log-tag
+log-tag a b|log-send-hostname|log 127.0.0.1|log 127.0.0.1 local0|log 127.0.0.1 local9|log 127.0.0.1 local0 infox
+log 127.0.0.1 local0 info notice|log 127.0.0.1 local0 info notice err|log 127.0.0.1 len 10 local0
+log 127.0.0.1 len 70000 local0|log 127.0.0.1 len 100 format raw local0|log 127.0.0.1 format raw len 100 local0
+log 127.0.0.1 format foo local0|log global|no log|log stdout|log stdout format raw local0|log /dev/log local0
+log unix@/x local0|log localhost local0|log 127.0.0.1:1-5 local0|log [::1]:5 local0|log ::1 local0|maxcon 5
+cpu-map auto:1/1-2 0-1|cpu-map auto:1/1-2 0-3|maxconn 5 # comment|log-tag "a"'b'|log-tag "a|log-tag 'a|log-tag a\\xz
+log-tag "${NOPE-a}"|log-tag "${NOPE:-a}"|log-tag "${1}"|log-tag "$"|master-worker|log-tag a\\ b\\ c d
+"""
+AGREED_FRONTEND = """
+maxconn 5|maxconn|maxconn 3 4|timeout client 3s|timeout client 3s 4|timeout client|timeout cleint 3|timeout client 5sec
+timeout client -5|timeout client 1.5s|timeout client 24d|timeout client 25d|timeout client 500us|timeout client 5S
+timeout client 5x|timeout client s|timeout client 2147483647|timeout client 2147483648|timeout client 5min
+timeout client 5 s|timeout connect 1s|timeout clien-fin 5|timeout client-fin 5s|balance roundrobin
+default-server inter 5s|server x 127.0.0.1:80|retries 3|option redispatch|option httpchk|option tcp-check|option tcplog
+option tcplog x|no option tcplog|option dontlognull|no option dontlognull|option dontlognull x|option nosuch|option
+no timeout client|no maxconn 4|no log|no log global|log global|log global x|mode tcp|mode tcp x|mode htpp|contimeout 5
+clitimeout 5|srvtimeout 5|redispatch|nosuch|default_backend b|default_backend nosuch|default_backend f|default_backend
+option httplog|option forwardfor|stats enable|timeout http-request 5s|bind :18081|bind :18081,:18082|bind 18081
+bind 127.0.0.1|bind :0|bind :|bind :18081-18083|bind :90-80|bind :80-|bind :-80|bind :18081, :18082|bind :18081,
+bind ,:18081|bind ::1:18081|bind ::1|bind [::1]:18081|bind [::]:18081|bind :::18081|bind [::1]80|bind /x|bind unix@/x
+bind abns@x|bind fd@x|bind :65536|bind :018081|bind :+80|bind *|bind 1.2.3:80|bind 999.1.1.1:80|bind :18081 v4v6
+bind [::]:18081 v6only|bind :18081 backlog -1|bind :18081 backlog|bind :18081 backlog 10|bind /x mode 9|bind /x mode 660
+bind /x user nobody group nogroup mode 660|bind /x user nosuchuser|bind :18081 foo|bind :18081 :18082|bind udp@:18081
+bind *:http|bind localhost:18081|bind ::18081|bind :80:81|bind a@b:80|bind|bind 1::/x
+"""
+AGREED_BACKEND = """
+maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
+retries 3|retries 3 4|retries|balance roundrobin|balance static-rr|balance leastconn|balance source|balance robin
+option redispatch|option redispatch 3|no option redispatch|option httpchk|option httpchk /a|option httpchk GET /a
+option httpchk GET /a HTTP/1.1\\r\\nHost:\\ x|option httpchk a b c d e f|no option httpchk|option tcp-check
+option tcp-check x|no option tcp-check|option tcplog|option dontlognull|default-server inter 5s
+default-server foo|default-server 1.2.3.4:80|default-server check port 5 addr 1.2.3.4 backup disabled
+server s 127.0.0.1:81|server t 127.0.0.1:81|server t|server|server a/b 127.0.0.1:80|server t 127.0.0.1:80/hey check
+server t localhost:80|server t 127.0.0.1 check|server t ::1:80|server t ::1|server t [::1]:80|server t 1.2.3:80
+server t 256:80|server t 0x7f000001:80|server t 1.2.3.4.5:80|server t /x check|server t unix@/x|server t abns@x
+server t fd@3|server t udp@1.2.3.4:5|server t 127.0.0.1:80 chekc|server t 127.0.0.1:80 foo check
+server t 127.0.0.1:80 weight 257|server t 127.0.0.1:80 weight -1|server t 127.0.0.1:80 weight 256
+server t 127.0.0.1:80 check inter 0|server t 127.0.0.1:80 check inter 5x|server t 127.0.0.1:80 check inter 5sec
+server t 127.0.0.1:80 rise 0|server t 127.0.0.1:80 fall -1|server t 127.0.0.1:80 check fastinter 0
+server t 127.0.0.1:80 no-check no-backup enabled|server t 127.0.0.1:80 no-disabled|server t 127.0.0.1:80 no-inter
+server t 127.0.0.1:80 backup weight 0 disabled maxconn 5|server t 127.0.0.1:80 weight 10 weight 20
+server t localhost:http|server t 127.0.0.1:99999|server t 127.0.0.1:080|server t 127.0.0.1:80-90|bind :18082
+server t 127.0.0.1:80 check port 5 addr 1.2.3.4|server t 127.0.0.1:80 check addr nosuch.invalid|cookie x insert
+errorfile 503 /dev/null|option forwardfor
+"""
+AGREED_SECTIONS = [
+    f"{FRONTEND}{BACKEND}frontend f\n bind :1\n",
+    f"{FRONTEND}{BACKEND}backend f\n server s 1.2.3.4:80\n",
+    f"{FRONTEND}{BACKEND}listen f\n bind :1\n",
+    f"{FRONTEND}{BACKEND}backend b\n",
+    f'{BACKEND}frontend "a b"\n bind :1\n',
+    "frontend f x\n bind :1\n",
+    "frontend f :80\n bind :1\n",
+    "frontend\n bind :1\n",
+    "listen l\n bind :1\n default_backend b\n server s 1.2.3.4:80\n" + BACKEND,
+    f"listen l\n bind :1\n default_backend f\n{FRONTEND}{BACKEND}",
+    "frontend f\n bind :1\n",
+    "defaults d\n maxconn 5\nfrontend f from d\n bind :1\n",
+    "frontend f from nope\n bind :1\n",
+    "defaults a\ndefaults a\nfrontend f from a\n bind :1\n",
+    "defaults a\ndefaults a\nfrontend f\n bind :1\n",
+    "defaults a from a\nfrontend f\n bind :1\n",
+    "global x\nfrontend f\n bind :1\n",
+    " bind :1\n",
+    " server s 1.2.3.4:5\n",
+    f" default_backend b\n{FRONTEND}{BACKEND}",
+    f"  frontend  f  # indented\r\n\tbind\t:1\r\n{BACKEND}",
+    f"nosuchsection x\n{FRONTEND}{BACKEND}",
+    f"{FRONTEND}{BACKEND}backend with-a.long:name_9\n server s.1:x 1.2.3.4:80\n",
+]
+
+# Accepted by HAProxy 2.6 and refused here on purpose: what is not built yet, and what it silently reads as 0.
+STRICTER_GLOBAL = """
+maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|description a b|node x|stats socket /tmp/x|cpu-map 1 0
+cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log fd@1 local0|log 127.0.0.1:514x local0|log * local0
+no strict-limits|setenv A b|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
+"""
+STRICTER_FRONTEND = """
+maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 name a|bind :18081 maxconn 5|bind ipv4@:18081
+bind :18081x|bind :18080|bind /x uid x|http-request deny|option tcpka|tcp-request inspect-delay 5s
+acl a src 10.0.0.1|log-format x|disabled|bind [::]:18081 interface lo
+"""
+STRICTER_BACKEND = """
+retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
+hash-type consistent|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2|option allbackups
+server t 127.0.0.1|server t 127.0.0.1:0|server t 127.0.0.1:|server t *:80|server t :80|server t 0.0.0.0:80
+server t 127.0.0.1:+5|server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
+server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
+server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 send-proxy|server t 127.0.0.1:80 check addr 1.2.3.4:5
+server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none|server t 127.0.0.1:80 slowstart 5s
+server t $NOPE:80|default-server
+"""
+STRICTER_SECTIONS = [
+    BACKEND,  # nothing to listen on: HAProxy finds out when it starts
+    f"{FRONTEND}{BACKEND}listen b\n bind :1\n",  # two backends of one name
+    f"{FRONTEND}{BACKEND}defaults a b\n",
+    f"frontend f\n mode http\n bind :1\n{BACKEND}",
+    f"{FRONTEND}{BACKEND}resolvers r\n nameserver n 10.0.0.1:53\n",
+]
+# Refused by HAProxy 2.6 and accepted here on purpose.
+LENIENT_GLOBAL = "cpu-map auto|prometheus bind 127.0.0.1:18090"
+LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081"
+LENIENT_BACKEND = """
+option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
+"""
+LENIENT_SECTIONS = [(FRONTEND + BACKEND).rstrip("\n")]  # no final newline
+
+PLACES = {
+    "global": "global\n {line}\n" + DEFAULTS + FRONTEND + BACKEND,
+    "frontend": DEFAULTS + BACKEND + FRONTEND + " {line}\n",
+    "backend": DEFAULTS + FRONTEND + BACKEND + " {line}\n",
+}
+
+
+def cases(*tables: str) -> list[tuple[str, str]]:
+    """Place and line of each entry of a table for 'global', one for 'frontend' and one for 'backend'."""
+    return [
+        (place, line)
+        for place, table in zip(PLACES, tables, strict=True)
+        for row in table.strip().splitlines()
+        for line in row.split("|")
+    ]
+
+
+def verdicts(text: str, path: Path) -> tuple[bool, bool, str]:
+    """Whether HAProxy and fastlb accept a text, and all that the two have to say."""
+    path.write_text(text)
+    done = subprocess.run(["haproxy", "-c", "-f", str(path)], capture_output=True, text=True, timeout=30, check=False)
+    result = load([str(path)], environ={})
+    words = "\n".join([text, done.stdout, done.stderr, *map(str, result.diagnostics)])
+    return done.returncode != 1, result.plan is not None, words
+
+
+def compare(text: str, path: Path, expected: tuple[bool, bool] | None = None) -> None:
+    """The two agree, or differ as ``expected``: HAProxy's verdict, then ours."""
+    haproxy, fastlb, words = verdicts(text, path)
+    if expected is None:
+        assert haproxy == fastlb, words
+    else:
+        assert (haproxy, fastlb) == expected, words
+
+
+@pytest.mark.parametrize(("place", "line"), cases(AGREED_GLOBAL, AGREED_FRONTEND, AGREED_BACKEND))
+def test_both_agree_on_a_line(place: str, line: str, tmp_path: Path) -> None:
+    compare(PLACES[place].replace("{line}", line), tmp_path / "c.cfg")
+
+
+@pytest.mark.parametrize("text", AGREED_SECTIONS)
+def test_both_agree_on_a_file(text: str, tmp_path: Path) -> None:
+    compare(DEFAULTS + text, tmp_path / "c.cfg")
+
+
+@pytest.mark.parametrize(("place", "line"), cases(STRICTER_GLOBAL, STRICTER_FRONTEND, STRICTER_BACKEND))
+def test_refused_here_on_purpose(place: str, line: str, tmp_path: Path) -> None:
+    compare(PLACES[place].replace("{line}", line), tmp_path / "c.cfg", (True, False))
+
+
+@pytest.mark.parametrize("text", STRICTER_SECTIONS)
+def test_file_refused_here_on_purpose(text: str, tmp_path: Path) -> None:
+    compare(DEFAULTS + text, tmp_path / "c.cfg", (True, False))
+
+
+@pytest.mark.parametrize(("place", "line"), cases(LENIENT_GLOBAL, LENIENT_FRONTEND, LENIENT_BACKEND))
+def test_accepted_here_on_purpose(place: str, line: str, tmp_path: Path) -> None:
+    compare(PLACES[place].replace("{line}", line), tmp_path / "c.cfg", (False, True))
+
+
+@pytest.mark.parametrize("text", LENIENT_SECTIONS)
+def test_file_accepted_here_on_purpose(text: str, tmp_path: Path) -> None:
+    compare(DEFAULTS + text, tmp_path / "c.cfg", (False, True))
