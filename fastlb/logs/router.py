@@ -1,7 +1,7 @@
 """``Logs``: every line of the service goes through here, session lines and operational messages alike.
 
 Session lines come from the workers' rings and go to the targets of their frontend. Operational and health messages go
-to the targets of their proxy, or, where they concern none, to all targets. They also go to the process's own stream
+to the targets of their proxy, or, where they concern none, to those of `global`. They also go to the process's own stream
 (stderr), unless a target on stdout or stderr shows them there already: in the foreground the operator sees them.
 """
 
@@ -40,7 +40,7 @@ class Logs:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._own = open_text(sys.stderr if stream is None else stream)
         self._sinks: dict[Address | str, Sink] = {}
-        self._all: tuple[Target, ...] = ()
+        self._of_process: tuple[Target, ...] = ()
         self._of_backend: tuple[tuple[Target, ...], ...] = ()
         self._of_frontend_slot: dict[int, tuple[Target, ...]] = {}
         self._repeats = Repeats()
@@ -53,7 +53,7 @@ class Logs:
         process = plan.process
         sender = Sender(process.log_tag, os.getpid(), process.log_hostname, socket.gethostname())
         targets = [Target(log, self._sink(log.address), sender) for log in plan.log_targets]
-        self._all = _distinct(targets)
+        self._of_process = _distinct(targets[i] for i in process.logs)
         self._of_backend = tuple(_distinct(targets[i] for i in backend.logs) for backend in plan.backends)
         for slot, frontend in zip(numbering.frontends, plan.frontends, strict=True):
             self._of_frontend_slot[slot] = _distinct(targets[i] for i in frontend.logs)
@@ -107,7 +107,7 @@ class Logs:
         return sink
 
     def _close_unused(self) -> None:
-        routes = (self._all, *self._of_backend, *self._of_frontend_slot.values())
+        routes = (self._of_process, *self._of_backend, *self._of_frontend_slot.values())
         used = {id(target.sink) for route in routes for target in route}
         for address, sink in list(self._sinks.items()):
             if id(sink) not in used:
@@ -115,7 +115,7 @@ class Logs:
                 self._lost_by_closed_sinks += self._sinks.pop(address).dropped
 
     def _say(self, level: int, text: str, backend: int | None) -> None:
-        targets = self._all
+        targets = self._of_process
         if backend is not None and backend < len(self._of_backend):
             targets = self._of_backend[backend]
         time_us = time.time_ns() // 1000

@@ -69,8 +69,10 @@ def received(sock: socket.socket) -> list[bytes]:
 
 
 def logs_with(*targets: LogTarget, process: Process | None = None) -> tuple[Logs, io.StringIO]:
+    """Every target stands in `global` and, by `log global`, in the proxy."""
     stream = io.StringIO()
     logs = Logs(stream)
+    process = replace(process or Process(), logs=tuple(range(len(targets))))
     logs.install(plan_of([server_of("a", 1)], logs=targets, process=process), NUMBERING)
     return logs, stream
 
