@@ -1,7 +1,7 @@
 """Build of the compiled engine. FASTLB_BUILD chooses release (default), debug, asan or coverage."""
 
 import os
-from glob import glob
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -28,7 +28,7 @@ HARDENING = ["-fstack-protector-strong", "-Wall", "-Wno-unused-function", "-Wno-
 engine = Extension(
     "fastlb._engine",
     ["src/engine.pyx"],
-    depends=glob("src/*.p*") + glob("src/*.h"),
+    depends=[str(path) for path in sorted(Path("src").iterdir())],
     include_dirs=["src"],
     extra_compile_args=["-std=gnu11", *HARDENING, *COMPILE[BUILD]],
     extra_link_args=["-Wl,-z,relro,-z,now", *LINK.get(BUILD, [])],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import signal
 import socket
 import sys
@@ -40,6 +41,8 @@ def run(port: int) -> int:
             return _balance(Path(directory), front, servers)
     finally:
         process.send_signal(pidfd, signal.SIGTERM)
+        os.close(pidfd)
+        os.waitpid(pid, 0)
 
 
 def _balance(directory: Path, front: str, servers: Sequence[socket.socket]) -> int:

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastlb import admin, banner, pidfile, process, startup, status
 from fastlb.crew import WorkerStartError
@@ -27,7 +28,7 @@ from fastlb.sockets import BindError
 
 EXIT_OK, EXIT_FAILED = 0, 1
 TICK_S = 1.0
-_NOTICE = 5
+_ERROR, _NOTICE = 3, 5
 
 _CANNOT_START = (
     pidfile.PidfileError,
@@ -91,6 +92,7 @@ class Master:
     async def live(self) -> int:
         """From the first worker to the last."""
         self._catch_signals()
+        self._loop.set_exception_handler(self._unexpected)
         try:
             if await self._launch():
                 await self._announce()
@@ -135,6 +137,11 @@ class Master:
         service.drain_logs()
         service.crew.close()
         service.logs.close()
+
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A fault of ours in some callback: the service goes on, the operator hears of it."""
+        self._service.say(_ERROR, f"internal error: {context.get('message')}: {context.get('exception')!r}")
+        loop.default_exception_handler(context)
 
     @property
     def _plan(self) -> Plan:
@@ -194,17 +201,22 @@ class Master:
         service.record.stopping = True
         self._notifier.stopping("draining" if how == "drain" else "stopping")
         service.say(_NOTICE, f"{'draining' if how == 'drain' else 'stopping'}: {self._sessions()} sessions")
-        await self._reloader.finish()
-        if how == "drain":
-            limit_ms = self._plan.process.hard_stop_after_ms
-            if service.listeners.hush(service.listeners.keys()):
-                await asyncio.sleep(SETTLE_S)
-            service.listeners.close()  # each queue is served by its worker, whose descriptor is now the last
-            await service.crew.drain(limit_ms / 1000 if limit_ms else None)
-        else:
+        try:
+            await self._reloader.finish()
+            if how == "drain":
+                await self._empty()
+        finally:
             await service.crew.stop()
-        service.say(_NOTICE, "stopped")
-        self._ended.set()
+            service.say(_NOTICE, "stopped")
+            self._ended.set()
+
+    async def _empty(self) -> None:
+        """Returns when the last session has ended, or hard-stop-after has passed."""
+        listeners, limit_ms = self._service.listeners, self._plan.process.hard_stop_after_ms
+        if listeners.hush(listeners.keys()):
+            await asyncio.sleep(SETTLE_S)
+        listeners.close()  # each queue is served by its worker, whose descriptor is now the last
+        await self._service.crew.drain(limit_ms / 1000 if limit_ms else None)
 
     def _sessions(self) -> int:
         return sum(status.sessions(self._service))

@@ -34,10 +34,6 @@ class Notifier:
         """Feeds the watchdog."""
         self._send("WATCHDOG=1")
 
-    def main_pid(self, pid: int) -> None:
-        """Tells which process to watch, for a service that went into the background."""
-        self._send(f"MAINPID={pid}")
-
     def _send(self, *lines: str) -> None:
         if not self._address:
             return

@@ -18,12 +18,13 @@ from fastlb import linux, seccomp
 from fastlb.plan.model import Process
 
 _CAP_CHOWN, _CAP_DAC_OVERRIDE, _CAP_FOWNER, _CAP_KILL, _CAP_SETGID, _CAP_SETUID = 0, 1, 3, 5, 6, 7
-_CAP_SETPCAP, _CAP_NET_BIND_SERVICE, _CAP_SYS_CHROOT, _CAP_SYS_RESOURCE = 8, 10, 18, 24
+_CAP_SETPCAP, _CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_SYS_CHROOT, _CAP_SYS_RESOURCE = 8, 10, 12, 18, 24
 
 _MASTER_CAPABILITIES = sum(
     1 << number
     for number in (
         _CAP_NET_BIND_SERVICE,  # a reload may bind port 80
+        _CAP_NET_ADMIN,  # the filter on a listener that is about to be closed
         _CAP_CHOWN,  # owner of unix sockets
         _CAP_DAC_OVERRIDE,  # a configuration, log socket or directory of another user
         _CAP_FOWNER,

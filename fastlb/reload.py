@@ -113,8 +113,9 @@ async def _deploy(service: Service, loaded: Plan) -> str:
     _refuse_restart_only(old.plan, plan)
     workers = limits.worker_count(plan)
     change = service.listeners.prepare(plan, workers)
+    service.record.generations += 1
     try:
-        new = service.record.pending = compile_deployment(service.shared, plan, old.generation + 1)
+        new = service.record.pending = compile_deployment(service.shared, plan, service.record.generations)
         await _prepare(service, new)
     except BaseException:
         _undo(service, change)
@@ -143,7 +144,7 @@ async def _prepare(service: Service, new: Deployment) -> None:
     try:
         await service.metrics.install(new.plan.metrics)
     except OSError as error:
-        raise ReloadError(f"metrics: {error}") from error
+        raise ReloadError(f"metrics: {error.strerror or error}") from error
 
 
 async def _change(service: Service, new: Deployment, change: Change) -> int:

@@ -31,6 +31,7 @@ class Record:
     reloads_failed: int = 0
     last_reload_ok: bool = True
     last_reload: str = "none so far"
+    generations: int = 1  # numbers given so far: a plan that was prepared and given up must not lend its to another
     ready: bool = False
     stopping: bool = False
     pending: Deployment | None = None

@@ -48,4 +48,4 @@ def parse_address(text: str) -> Address:
 
 def metrics_bind(text: str) -> MetricsBind:
     """The listener that ``--metrics`` asks for."""
-    return MetricsBind(parse_address(text), Location("--metrics", 1, 1))
+    return MetricsBind(parse_address(text), Location("--metrics", 0, 0))

@@ -6,6 +6,7 @@ is set here, once, and costs no call for each connection.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -105,10 +106,12 @@ def refuse_newcomers(sock: socket.socket) -> None:
 
     A listener that is closed resets what is in its queue, and there is always something between the last accept and the
     close. Ignored clients try again after a second, and are then refused or served by whoever has the address by then.
+    Newer kernels want CAP_NET_ADMIN for it; without, the gap of some microseconds stays.
     """
     code = ctypes.create_string_buffer(_IGNORE_SYN)
     program = struct.pack("@HP", len(_IGNORE_SYN) // 8, ctypes.addressof(code))
-    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    with contextlib.suppress(PermissionError):
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def is_listener(sock: socket.socket) -> bool:

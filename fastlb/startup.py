@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 from collections.abc import Callable, Sequence
@@ -55,7 +56,7 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
     try:
         await service.metrics.install(plan.metrics)
     except OSError as error:
-        raise StartError(f"metrics: {error}") from error
+        raise StartError(f"metrics: {error.strerror or error}") from error
     _watch_logs(master_fd, service.drain_logs)
     return service
 
@@ -98,7 +99,8 @@ async def _bind(listeners: Listeners, plan: Plan, workers: int) -> Change:
 
 def _watch_logs(master_fd: int, drain: Callable[[], None]) -> None:
     def readable() -> None:
-        os.eventfd_read(master_fd)
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(master_fd)
         drain()
 
     asyncio.get_running_loop().add_reader(master_fd, readable)

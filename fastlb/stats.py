@@ -20,7 +20,11 @@ from fastlb.shm import Numbering
 
 @dataclass(frozen=True, slots=True)
 class MasterInfo:
-    """What only the master knows. Times are seconds since the epoch; ``pids[i]`` is worker i's, 0 when it is away."""
+    """What only the master knows. Times are seconds since the epoch.
+
+    ``workers`` is how many there shall be. ``pids`` has a place for every one that ever was, 0 while it is away: what
+    it counted stays counted.
+    """
 
     version: str
     start_time: float
@@ -192,7 +196,7 @@ def take_snapshot(
     """Everything that is counted, now. ``health`` is in the order of ``plan.servers``."""
     return Snapshot(
         master=info,
-        workers=tuple(_worker(view, index, info) for index in range(info.workers)),
+        workers=tuple(_worker(view, index, info) for index in range(len(info.pids))),
         frontends=_frontends(view, plan, numbering),
         backends=_backends(view, plan, numbering, health),
         servers=_servers(view, plan, numbering, health),

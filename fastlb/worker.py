@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import encodings.idna  # noqa: F401 - what a codec or a traceback would import later, from inside the chroot (P61)
+import linecache  # noqa: F401
 import os
 import resource
 import signal
 import socket
+import traceback  # noqa: F401
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -50,7 +53,6 @@ def _start(duty: Duty, sock: socket.socket) -> _engine.Engine:
     process.set_title(f"starting worker {duty.slot}")
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_bytes(_OOM_SCORE)
-    _warm_up()
     resource.setrlimit(resource.RLIMIT_NOFILE, (duty.nofile, duty.nofile))
     # Before the drop: it opens the shared memory a second time, read-only, through /proc.
     engine = _engine.Engine(
@@ -60,16 +62,6 @@ def _start(duty: Duty, sock: socket.socket) -> _engine.Engine:
     privileges.drop(duty.identity, write_files=_engine.BUILD in ("asan", "coverage"))
     process.set_title(f"worker {duty.slot}")  # who is called so is harmless already
     return engine
-
-
-def _warm_up() -> None:
-    """Imports now what a traceback or a codec would import later, from inside the chroot (P61)."""
-    import encodings.idna
-    import linecache
-    import traceback
-
-    traceback.format_exception_only(ValueError, ValueError(encodings.idna.__name__))
-    linecache.clearcache()
 
 
 @dataclass(slots=True)

@@ -62,10 +62,14 @@ cdef void loop_clock(worker_t *w) noexcept nogil:
     add(&w.row.counters.turns_total, 1)
 
 
+cdef bint loop_is_drained(worker_t *w) noexcept nogil:
+    return w.draining and w.row.counters.connections == 0
+
+
 cdef int loop_timeout(worker_t *w, uint64_t deadline_ms) noexcept nogil:
     # How long the next wait may take, in ms.
     cdef uint64_t until = min(w.now_ms + HEARTBEAT_MS, deadline_ms)
-    if w.ready_first != NO_INDEX or w.queues_dirty:
+    if w.ready_first != NO_INDEX or w.queues_dirty or loop_is_drained(w):
         return 0
     until = min(until, timer_next_ms(w))
     if w.paused:
@@ -99,7 +103,7 @@ cdef int loop_run(worker_t *w, uint64_t deadline_ms) noexcept nogil:
         loop_housekeeping(w, n == 0)
         if control:
             return RUN_IS_CONTROL
-        if w.draining and w.row.counters.connections == 0:
+        if loop_is_drained(w):
             log_flush(w)
             return RUN_IS_DRAINED
         if w.now_ms >= deadline_ms:

@@ -283,6 +283,7 @@ cdef class Engine:
         buffer_pool_close(w)
         if w.epoll >= 0:
             close(w.epoll)
+        w.plan = NULL
         while w.plans != NULL:
             w.plans.references = 1
             plan_release(w, w.plans)

@@ -1,8 +1,8 @@
 """``Logs``: every line of the service goes through here, session lines and operational messages alike.
 
 Session lines come from the workers' rings and go to the targets of their frontend. Operational and health messages go
-to the targets of their proxy, or, where they concern none, to those of `global`. They also go to the process's own stream
-(stderr), unless a target on stdout or stderr shows them there already: in the foreground the operator sees them.
+to the targets of their proxy, or, where they concern none, to those of `global`. They also go to the process's own
+stream (stderr), unless a target on stdout or stderr shows them there already: in the foreground the operator sees them.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def test_levels_are_filtered_and_capped(receivers: Callable[[], socket.socket]) 
 def test_a_target_on_the_screen_is_not_doubled(capfd: pytest.CaptureFixture[str]) -> None:
     logs = Logs()
     target = LogTarget("stdout", "raw", LOCAL0, max_level=5)
-    logs.install(plan_of([server_of("a", 1)], logs=[target]), NUMBERING)
+    logs.install(plan_of([server_of("a", 1)], logs=[target], process=Process(logs=(0,))), NUMBERING)
     logs.message(5, "seen once")
     logs.message(6, "below the target's level")
     logs.close()
