@@ -17,7 +17,7 @@ from fastlb.settings import Settings, metrics_bind
 
 _HOST = "127.0.0.1"
 _CONFIGURATION = """\
-frontend www
+frontend ping_front
     mode tcp
     bind {front}
     default_backend ping

@@ -56,7 +56,9 @@ def _text(service: Service) -> str:
     roster = crew.roster
     for slot, (pid, state, restarts) in enumerate(zip(roster.pids(), roster.states(), roster.restarts(), strict=True)):
         if pid or slot < roster.size:
-            lines.append(f"worker {slot:<7} pid {pid or '-'}, {state}, {counts[slot]} sessions, {restarts} restarts")
+            lines.append(
+                f"worker {slot:<7} pid {pid or '-'}, {state}, {counts[slot]} sessions, restarted {restarts} times"
+            )
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from fastlb.plan.load import LoadResult
 from fastlb.plan.model import Address, Balance, CheckKind
 
 TUTORIAL = (
-    b"frontend www\n"
+    b"frontend ping_front\n"
     b"    mode tcp\n"
     b"    bind *:80\n"
     b"    default_backend ping\n"
@@ -25,7 +25,7 @@ TUTORIAL = (
 )
 
 SAID = [
-    "lb.conf:1:1: warning: frontend 'www' has no 'timeout client': there is no limit to these waits; "
+    "lb.conf:1:1: warning: frontend 'ping_front' has no 'timeout client': there is no limit to these waits; "
     "set them here or in 'defaults'",
     "lb.conf:6:1: warning: backend 'ping' has no 'timeout connect' and no 'timeout server': there is no limit to "
     "these waits; set them here or in 'defaults'",
@@ -47,7 +47,7 @@ def test_it_loads_with_these_warnings(text: bytes, load_text: Callable[..., Load
     plan = result.plan
     assert plan is not None
     assert [(bind.key, bind.frontend) for bind in plan.binds] == [("inet:0.0.0.0:80", 0)]
-    assert [(frontend.name, frontend.backend) for frontend in plan.frontends] == [("www", 0)]
+    assert [(frontend.name, frontend.backend) for frontend in plan.frontends] == [("ping_front", 0)]
     assert [(backend.name, backend.balance) for backend in plan.backends] == [("ping", Balance.ROUNDROBIN)]
     assert [(server.name, server.address) for server in plan.servers] == [
         ("pingv1", Address("inet", "13.125.194.227", 8080)),
