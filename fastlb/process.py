@@ -39,7 +39,8 @@ def _run(child: Callable[[], int]) -> NoReturn:
         status = child()
     except BaseException:
         # Not print_exc(): it would read source files through whatever loader is left after a chroot.
-        sys.excepthook(*sys.exc_info())
+        sys.__excepthook__(*sys.exc_info())
+        sys.stderr.flush()
     finally:
         os._exit(status)
 
