@@ -39,6 +39,7 @@ def _run(child: Callable[[], int]) -> NoReturn:
         status = child()
     except BaseException:
         # Not print_exc(): it would read source files through whatever loader is left after a chroot.
+        sys.stderr = os.fdopen(2, "w", closefd=False)  # whatever else stood there may have been closed
         sys.__excepthook__(*sys.exc_info())
         sys.stderr.flush()
     finally:
