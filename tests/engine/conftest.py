@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import socketserver
 import sys
 import threading
@@ -13,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-Handler = Callable[[socket.socket], None]
+from engine_peers import Handler
 
 
 @pytest.fixture
@@ -43,18 +42,3 @@ def serve() -> Iterator[Callable[[Handler], int]]:
     for server in servers:
         server.shutdown()
         server.server_close()
-
-
-def say(text: bytes) -> Handler:
-    """A server that names itself and closes."""
-
-    def handle(connection: socket.socket) -> None:
-        connection.sendall(text)
-
-    return handle
-
-
-def echo(connection: socket.socket) -> None:
-    """Send back whatever comes, until the end."""
-    while data := connection.recv(65536):
-        connection.sendall(data)

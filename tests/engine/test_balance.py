@@ -7,8 +7,8 @@ import threading
 from collections import Counter
 
 import pytest
-from conftest import echo, say
-from harness import Workers, make_plan, running, wait_until
+from engine_peers import echo, say
+from engine_workers import Workers, make_plan, running, wait_until
 
 from fastlb.plan.model import Balance
 

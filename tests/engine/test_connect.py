@@ -7,8 +7,8 @@ import socket
 import threading
 import time
 
-from conftest import echo, say
-from harness import make_plan, running, wait_until
+from engine_peers import echo, say
+from engine_workers import make_plan, running, wait_until
 
 
 def closed_port() -> int:

@@ -10,8 +10,8 @@ import struct
 import threading
 
 import pytest
-from conftest import echo, say
-from harness import make_plan, running, wait_until
+from engine_peers import echo, say
+from engine_workers import make_plan, running, wait_until
 
 
 def connect(port: int) -> socket.socket:

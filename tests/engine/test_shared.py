@@ -12,8 +12,8 @@ import threading
 from dataclasses import replace
 
 import pytest
-from conftest import echo, say
-from harness import HERE, make_plan, running, wait_until
+from engine_peers import echo, say
+from engine_workers import HERE, make_plan, running, wait_until
 
 from fastlb import _engine
 from fastlb.plan.model import Address, Server
