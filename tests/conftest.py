@@ -14,6 +14,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
     notes = [value for report in reports for key, value in report.user_properties if key == "scale"]
     if notes:
-        terminalreporter.section(f"scaled runs (FASTLB_SCALE={os.environ.get('FASTLB_SCALE', '0.02')}, 1 is the full scenario)")
+        scale = os.environ.get("FASTLB_SCALE", "0.02")
+        terminalreporter.section(f"scaled runs (FASTLB_SCALE={scale}, 1 is the full scenario)")
         for note in sorted(set(notes)):
             terminalreporter.write_line(note)

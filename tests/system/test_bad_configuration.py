@@ -13,16 +13,17 @@ def good(port, server):
     return f"{BASE}\nlisten lb\n    bind 127.0.0.1:{port}\n    server s {server}\n"
 
 
+LISTEN = "listen lb\n    bind 127.0.0.1:{port}\n"
 BAD = {
-    "syntax error": ("listen lb\n    bind 127.0.0.1:{port}\n    server s 'unterminated\n", "lb.conf:3:"),
-    "unknown keyword": ("listen lb\n    bind 127.0.0.1:{port}\n    severr s 127.0.0.1:1\n", "server"),
-    "not supported yet": ("listen lb\n    bind 127.0.0.1:{port}\n    tcp-request connection reject\n", "not supported yet"),
+    "syntax error": (LISTEN + "    server s 'unterminated\n", "lb.conf:3:"),
+    "unknown keyword": (LISTEN + "    severr s 127.0.0.1:1\n", "server"),
+    "not supported yet": (LISTEN + "    tcp-request connection reject\n", "not supported yet"),
     "unknown backend": ("frontend fe\n    bind 127.0.0.1:{port}\n    default_backend nowhere\n", "nowhere"),
     "bad port": ("listen lb\n    bind 127.0.0.1:99999\n", "lb.conf:2:"),
-    "bad address": ("listen lb\n    bind 127.0.0.1:{port}\n    server s 999.1.1.1:80\n", "lb.conf:3:"),
-    "duplicate server": ("listen lb\n    bind 127.0.0.1:{port}\n    server s [::1]:1\n    server s [::1]:2\n", "lb.conf:4:"),
+    "bad address": (LISTEN + "    server s 999.1.1.1:80\n", "lb.conf:3:"),
+    "duplicate server": (LISTEN + "    server s [::1]:1\n    server s [::1]:2\n", "lb.conf:4:"),
     "bad time": ("defaults\n    timeout connect 1.5s\n", "lb.conf:2:"),
-    "port in use": ("listen lb\n    bind 127.0.0.1:{port}\n    bind 127.0.0.1:{taken}\n    server s [::1]:1\n", "{taken}"),
+    "port in use": (LISTEN + "    bind 127.0.0.1:{taken}\n    server s [::1]:1\n", "{taken}"),
     "address not here": ("listen lb\n    bind 192.0.2.77:{port}\n    server s [::1]:1\n", "192.0.2.77"),
     "nothing to listen on": ("backend be\n    server s [::1]:1\n", ""),
     "no file": (None, "lb.conf"),

@@ -1,12 +1,14 @@
 """How connections end: a FIN stays a FIN, an RST stays an RST, and no byte is lost on the way (D3-D6, D10, D11)."""
 
+import contextlib
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
-from .harness.client import FIN, RST, connect, read_exactly, read_to_end, reset, silent
+from .harness.client import FIN, RST, connect, read_to_end, reset, silent
 from .harness.launch import BASE
 
 BIG = bytes(range(256)) * 4096  # 1 MiB, in no socket buffer whole
@@ -77,6 +79,7 @@ def test_server_half_closes_and_still_gets_the_upload(through, scale):
 
 def test_big_reply_after_half_close(through):
     client, far = through()
+    greet(client, far)
     client.shutdown(socket.SHUT_WR)
     assert read_to_end(far) == (b"", FIN)
     sender = threading.Thread(target=lambda: (far.sendall(BIG), far.close()))
@@ -125,35 +128,40 @@ def test_server_reset_idle_reaches_the_client_as_an_end(through):
 
 
 def test_reply_survives_unread_input_at_the_server(through, scale):
-    """The server answers and closes without reading what the client sent: its kernel resets (RFC 2525 2.17)."""
-    for _ in range(scale("sessions", 500, least=10)):
+    """D6: the server answers and closes without reading what the client sent: its kernel resets (RFC 2525 2.17)."""
+    for _ in range(scale("sessions", 500, least=20)):
         client, far = through()
         client.sendall(b"never read")
         assert far.recv(10, socket.MSG_PEEK)
         far.sendall(b"r" * 2000)
-        assert read_exactly(client, 2000) == b"r" * 2000
         far.close()
-        assert read_to_end(client)[0] == b""
+        assert read_to_end(client)[0] == b"r" * 2000
         client.close()
 
 
 def test_whole_reply_arrives_while_the_client_still_uploads(through, scale):
-    """D5: the server sends 1 MB and closes for good; the client, uploading all the while, gets every byte."""
-    for _ in range(scale("sessions", 500, least=3)):
+    """D5: the server sends its reply and closes for good; the client, uploading all the while, gets every byte."""
+    for _ in range(scale("sessions", 500, least=10)):
         client, far = through()
-        client.sendall(b"u" * 1000)
-        assert len(read_exactly(far, 1000)) == 1000
-        far.setblocking(True)
-        far.sendall(BIG[:100_000])
-        got = read_exactly(client, 50_000)
-        client.sendall(b"u" * 1000)
-        assert len(read_exactly(far, 1000)) == 1000
+        greet(client, far)
+        upload = threading.Thread(target=send_until_refused, args=(client,), daemon=True)
+        upload.start()
+        assert far.recv(1000)
+        far.sendall(BIG)
         far.shutdown(socket.SHUT_WR)
-        client.sendall(b"u" * 1000)
-        rest, how = read_to_end(client)
-        assert (len(got + rest), how) == (100_000, FIN)
+        got = read_to_end(client)[0]
+        assert got == BIG
         far.close()
         client.close()
+        upload.join(10)
+        assert not upload.is_alive()
+
+
+def send_until_refused(sock):
+    with contextlib.suppress(OSError):
+        while True:
+            sock.sendall(b"u" * 100)
+            time.sleep(0.001)
 
 
 def test_reader_that_sleeps_gets_everything(through):
@@ -161,11 +169,9 @@ def test_reader_that_sleeps_gets_everything(through):
     client, far = through(rcvbuf=4096)
     far.settimeout(0.5)
     sent = 0
-    try:
+    with contextlib.suppress(TimeoutError):
         while sent < 4 << 20:
             sent += far.send(b"s" * 65536)
-    except TimeoutError:
-        pass
     far.close()
     got, how = read_to_end(client)
     assert (len(got), how) == (sent, FIN)
@@ -177,21 +183,16 @@ def test_small_segments_to_a_sleeping_reader(through, scale):
     for size in (1, 100):
         client, far = through(rcvbuf=4096)
         far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        count = scale(f"segments of {size} B", 100_000, least=2000)
-        far.setblocking(False)
-        sent = 0
-        while sent < count:
-            try:
-                far.send(b"%c" % (sent % 251) * size)
-            except BlockingIOError:
-                break
-            sent += 1
-        far.setblocking(True)
+        far.settimeout(0.5)
+        sent = bytearray()
+        with contextlib.suppress(TimeoutError):
+            for number in range(scale(f"segments of {size} B", 100_000, least=2000)):
+                segment = b"%c" % (number % 251) * size
+                sent += segment[: far.send(segment)]
         far.shutdown(socket.SHUT_WR)
         got, how = read_to_end(client)
-        expected = b"".join(b"%c" % (n % 251) * size for n in range(sent))
         assert how == FIN
-        assert got == expected or got[: len(got)] == expected[: len(got)] and len(got) == len(expected)
+        assert got == sent
         client.close()
         far.close()
 

@@ -107,7 +107,7 @@ def test_never_more_than_maxconn_at_the_servers(fastlb, peer, port, scale):
             sessions = [value for _, value in lb.samples().select("fastlb_server_sessions")]
             most = max(most, *sessions)
 
-    in_threads([visit] * scale("clients", 3000, least=150), width=40)
+    in_threads([visit] * scale("clients", 300, least=150), width=40)
     assert most == 5
 
 

@@ -12,7 +12,7 @@ from .harness.load import in_threads
 
 @pytest.mark.netns
 def test_churn_without_a_single_failure(balancer, peer, port, scale):
-    """L1: connect, one byte each way, close; again and again. A namespace of its own makes the kernel's counters ours."""
+    """L1: connect, one byte each way, close. In a namespace of our own the kernel's counters are ours."""
     one, two = peer("ping", "one"), peer("ping", "two")
     balancer.start(f"""{BASE}
     listen lb

@@ -3,108 +3,13 @@
 import contextlib
 import socket
 import time
-from dataclasses import dataclass
 
 import pytest
 
-from .harness.client import connect, read_exactly, read_to_end, reset
-from .harness.waiting import eventually
+from .endings import Line, scene
+from .harness.client import read_exactly, read_to_end, reset
 
-QUICK, SLOW = "300ms", "20s"
-
-
-@dataclass(frozen=True)
-class Line:
-    """What must be equal in the two balancers' lines; times, ports and dates differ."""
-
-    route: str
-    state: str
-    bytes: int = 0
-    counters: str = "1/1/0/0/0"
-    queues: str = "0/0"
-    connected: bool = True
-
-
-def line(session):
-    counters = f"{session.process}/{session.in_frontend}/{session.in_backend}/{session.in_server}/{session.retries}"
-    queues = f"{session.server_queue}/{session.backend_queue}"
-    route = f"{session.frontend} {session.backend}/{session.server}"
-    return Line(route, session.state, session.bytes, counters, queues, session.connect_ms >= 0)
-
-
-@pytest.fixture
-def scene(balancer, puppet, ports, log, black_hole):
-    """One listener for each ending; all but the special ones lead to the same puppet server."""
-    made = Scene(puppet(), {}, log)
-
-    def listen(name, *words):
-        made.ports[name] = ports.take()
-        return "\n        ".join([f"listen {name}", f"bind 127.0.0.1:{made.ports[name]}", *words])
-
-    plain = [f"server s {made.server}"]
-    closed = ports.take()
-    sections = [
-        *(listen(name, *plain) for name in ("plain", "halfclose", "serverfirst", "empty", "creset", "sreset")),
-        listen("ctimeout", f"timeout client {QUICK}", *plain),
-        listen("stimeout", f"timeout server {QUICK}", *plain),
-        listen("equal", f"timeout client {QUICK}", f"timeout server {QUICK}", *plain),
-        listen("tunnel", f"timeout tunnel {QUICK}", *plain),
-        listen("clientfin", f"timeout client-fin {QUICK}", *plain),
-        listen("serverfin", f"timeout server-fin {QUICK}", *plain),
-        listen("noconnect", f"timeout connect {QUICK}", "retries 1", f"server s {black_hole}"),
-        listen("cconnect", f"timeout client {QUICK}", "timeout connect 900ms", "retries 0", f"server s {black_hole}"),
-        listen("cleft", f"server s {black_hole}"),
-        listen("refused", "retries 0", f"server s 127.0.0.1:{closed}"),
-        listen("retried", "retries 1", f"server s 127.0.0.1:{closed}"),
-        listen("redispatch", "balance roundrobin", "option redispatch", f"server bad 127.0.0.1:{closed}", *plain),
-        listen("alldown", f"server s {made.server} disabled"),
-        listen("noserver"),
-        listen("queue", f"timeout queue {QUICK}", f"server s {made.server} maxconn 1"),
-        listen("queueleft", f"server s {made.server} maxconn 1"),
-    ]
-    listeners = "\n    ".join(sections)
-    made.lb = balancer.start(f"""
-    global
-        nbthread 1
-        log {log} local0
-    defaults
-        mode tcp
-        log global
-        option tcplog
-        timeout connect 5s
-        timeout client {SLOW}
-        timeout server {SLOW}
-    {listeners}
-    """)
-    return made
-
-
-@dataclass
-class Scene:
-    server: object
-    ports: dict
-    log: object
-    lb: object = None
-
-    def client(self, name):
-        return connect(("127.0.0.1", self.ports[name]))
-
-    def pair(self, name):
-        """A session that is established at both ends: the client's ``?`` has arrived."""
-        client = self.client(name)
-        client.sendall(b"?")
-        far = self.server.accept()
-        assert far.recv(1) == b"?"
-        return client, far
-
-    def lines(self, name, count=1):
-        """The lines of one listener, once ``count`` are there."""
-
-        def found():
-            return [one for one in self.log.sessions() if one.frontend == name]
-
-        eventually(lambda: len(found()) >= count, f"{count} lines of {name}")
-        return [line(one) for one in found()]
+__all__ = ["scene"]  # a fixture
 
 
 def test_normal_end(scene):
@@ -181,7 +86,7 @@ def test_server_timeout(scene):
 
 
 def test_client_fin_timeout(scene):
-    """client-fin runs once the server has said its last: the client is expected to finish (manual, timeout client-fin)."""
+    """client-fin runs once the server has said its last: now the client is expected to finish."""
     client, far = scene.pair("clientfin")
     far.shutdown(socket.SHUT_WR)
     assert client.recv(1) == b""

@@ -16,7 +16,8 @@ from .harness.waiting import eventually
 
 
 def config(port, server, extra=""):
-    return BASE.replace("nbthread 2", f"nbthread 2\n    {extra}") + f"""
+    base = BASE.replace("nbthread 2", f"nbthread 2\n    {extra}")
+    return f"""{base}
     listen lb
         bind 127.0.0.1:{port}
         server s {server}
@@ -77,6 +78,8 @@ def test_socket_activation_serves_the_inherited_socket(fastlb, peer, port):
     assert read_to_end(early)[0] == b"s\n"
     assert [who(("127.0.0.1", port)) for _ in range(20)] == ["s"] * 20
     assert "used by no bind" not in lb.output()
+    early.close()
+    fastlb.sheet(lb).retake()  # the early client's session was open when the first sheet was taken
 
 
 def test_sigterm_cuts_sessions_and_ends_at_once(fastlb, peer, port):

@@ -101,6 +101,11 @@ class Fastlb:
         assert status == 200, body
         return samples.Samples(body)
 
+    def sanitized(self) -> bool:
+        """Whether this is a build whose checks cost memory and write reports."""
+        ((labels, _),) = self.samples().select("fastlb_build_info")
+        return labels["engine"] not in ("release", "debug")
+
     def get(self, path: str) -> tuple[int, str]:
         return samples.get("127.0.0.1", self.metrics_port, path)
 

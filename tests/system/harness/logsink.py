@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from .waiting import eventually
 
 TCPLOG = re.compile(
-    r"(?P<client>\S+):(?P<client_port>\d+) \[(?P<accepted>[^]]+)\] (?P<frontend>\S+) (?P<backend>[^/\s]+)/(?P<server>\S+) "
+    r"(?P<client>\S+):(?P<client_port>\d+) \[(?P<accepted>[^]]+)\] "
+    r"(?P<frontend>\S+) (?P<backend>[^/\s]+)/(?P<server>\S+) "
     r"(?P<queue_ms>-?\d+)/(?P<connect_ms>-?\d+)/(?P<total_ms>\d+) (?P<bytes>\d+) (?P<state>\S\S) "
     r"(?P<process>\d+)/(?P<in_frontend>\d+)/(?P<in_backend>\d+)/(?P<in_server>\d+)/(?P<retries>\+?\d+) "
     r"(?P<server_queue>\d+)/(?P<backend_queue>\d+)$"
@@ -78,10 +79,11 @@ class LogSink:
 
     def wait_line(self, pattern: str, within_s: float = 10) -> str:
         """The first line that matches."""
-        lines = eventually(
-            lambda: [line for line in self.lines() if re.search(pattern, line)], f"a log line like {pattern!r}", within_s
-        )
-        return lines[0]
+
+        def found() -> list[str]:
+            return [line for line in self.lines() if re.search(pattern, line)]
+
+        return eventually(found, f"a log line like {pattern!r}", within_s)[0]
 
     def close(self) -> None:
         self._socket.close()

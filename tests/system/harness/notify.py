@@ -25,7 +25,7 @@ class NotifySocket:
         return sum(word in message.splitlines() for message in self.messages())
 
     def wait(self, word: str, times: int = 1, within_s: float = 20) -> None:
-        eventually(lambda: self.said(word) >= times, f"{times} × {word} on the notify socket", within_s)
+        eventually(lambda: self.said(word) >= times, f"{times} times {word} on the notify socket", within_s)
 
     def close(self) -> None:
         self._socket.close()

@@ -1,4 +1,4 @@
-"""Ports for tests: below the ephemeral range (no self-connect, no theft by a client), one owner among test processes."""
+"""Ports for tests: below the ephemeral range (no self-connect, no theft by clients), one owner among processes."""
 
 import itertools
 import random

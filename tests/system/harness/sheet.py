@@ -27,6 +27,11 @@ class Sheet:
         """Remember the descriptors of the master and of each worker as what is normal now."""
         self._normal = self._descriptors()
 
+    def retake(self) -> None:
+        """For tests that change what is normal (another bind, say): once all sessions have ended, take it anew."""
+        nothing(lambda: unbalanced(self._lb.samples()), "all sessions closed, all gauges 0")
+        self.take()
+
     def settle(self) -> None:
         """All sessions closed, pipes returned, descriptors as at the start. The balancer must still run."""
         nothing(lambda: unbalanced(self._lb.samples()), "all sessions closed, all gauges 0")
@@ -37,7 +42,8 @@ class Sheet:
         before, now = self._normal, self._descriptors()
         if now["master socket"] - before["master socket"] <= self._log_sockets():
             now["master socket"] = before["master socket"]
-        return [f"{key}: {before[key]} -> {now[key]}" for key in sorted(before.keys() | now.keys()) if before[key] != now[key]]
+        kinds = sorted(kind for kind in before.keys() | now.keys() if before[kind] != now[kind])
+        return [f"{kind}: {before[kind]} -> {now[kind]}" for kind in kinds]
 
     def _log_sockets(self) -> int:
         """Sockets to syslog, which are opened with the first line: one for each target at most."""
