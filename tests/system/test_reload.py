@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -156,12 +157,13 @@ def test_storm_of_connects_while_a_bind_goes_away(fastlb, peer, ports, scale):
 
 
 def storm(to, clients, until):
-    """As many connects as one thread can make, without waiting for any of them, until an answer has come."""
+    """Some thousand connects a second, without waiting for any of them, until an answer has come."""
     while len(clients) < 10_000 and not select.select([until], [], [], 0)[0]:
         client = socket.socket()
         client.setblocking(False)
         client.connect_ex(to)
         clients.append(client)
+        time.sleep(0.00005)
 
 
 def outcome(client):
