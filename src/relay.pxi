@@ -125,7 +125,8 @@ cdef int flow_send(worker_t *w, session_t *s, flow_t *f, end_t *sink, uint32_t s
 
 cdef int flow_copy(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink) noexcept nogil:
     # A short read means that the queue is empty, so it saves the read that would say EAGAIN; and with the FIN already
-    # reported it means end of stream. Not so at an urgent mark, and not with an error behind the data.
+    # reported it means end of stream. Not so at an urgent mark, with an error behind the data, or on a unix socket
+    # (where passed descriptors cut a read short).
     cdef ssize_t n = net_recv(source.fd, w.scratch, COPY_BYTES)
     if n <= 0:
         return flow_read_failed(f, source, n)
@@ -136,7 +137,7 @@ cdef int flow_copy(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *s
             f.mover = MOVER_SPLICE
     else:
         f.full_reads = 0
-        if not source.flags & (END_URGENT | END_ERROR):
+        if not source.flags & (END_URGENT | END_ERROR | END_UNIX):
             if source.flags & END_FIN:
                 flow_end(f, source)
             else:

@@ -43,23 +43,27 @@ cdef class Engine:
         loop_clock(w)
 
     cdef int map(self, int shm_fd) except -1:
-        # The control region through a descriptor that cannot write: mprotect() cannot undo that.
-        cdef void *control
-        cdef void *rest
-        reader = os.open(f"/proc/self/fd/{shm_fd}", os.O_RDONLY | os.O_CLOEXEC)
-        control = mmap(NULL, SHM_CONTROL_BYTES, PROT_READ, MAP_SHARED | MAP_NORESERVE, reader, 0)
-        os.close(reader)
-        rest = mmap(NULL, SHM_WRITABLE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, shm_fd,
-                    SHM_CONTROL_BYTES)
-        if control == MAP_FAILED or rest == MAP_FAILED:
-            raise _os_error(errno)
-        self.w.control = <shm_control *>control
-        self.w.shared = <shm_shared *>rest
-        self.w.rows = <uint8_t *>rest + SHM_SHARED_BYTES
-        self.w.row = worker_row_at(self.w, self.w.number)
+        # All of it through a descriptor that cannot write, which mprotect() cannot undo; writable are the shared words
+        # and this worker's own row.
+        cdef int reader = os.open(f"/proc/self/fd/{shm_fd}", os.O_RDONLY | os.O_CLOEXEC)
+        cdef uint64_t row_at = SHM_CONTROL_BYTES + SHM_SHARED_BYTES + self.w.number * SHM_ROW_BYTES
+        try:
+            self.w.control = <shm_control *>self.map_part(reader, 0, SHM_TOTAL_BYTES, PROT_READ)
+        finally:
+            os.close(reader)
+        self.w.rows = <uint8_t *>self.w.control + SHM_CONTROL_BYTES + SHM_SHARED_BYTES
+        self.w.shared = <shm_shared *>self.map_part(
+            shm_fd, SHM_CONTROL_BYTES, SHM_SHARED_BYTES, PROT_READ | PROT_WRITE)
+        self.w.row = <worker_row *>self.map_part(shm_fd, row_at, SHM_ROW_BYTES, PROT_READ | PROT_WRITE)
         if self.w.control.magic != SHM_MAGIC or self.w.control.version != LAYOUT_VERSION_C:
             raise ValueError("the shared memory is of another version of fastlb")
         return 0
+
+    cdef void *map_part(self, int fd, uint64_t offset, uint64_t size, int protection) except NULL:
+        cdef void *at = mmap(NULL, size, protection, MAP_SHARED | MAP_NORESERVE, fd, offset)
+        if at == MAP_FAILED:
+            raise _os_error(errno)
+        return at
 
     cdef int allocate(self, uint32_t max_sessions) except -1:
         # Sessions are mapped, not malloced: untouched ones cost nothing.
@@ -279,8 +283,9 @@ cdef class Engine:
         cdef worker_t *w = self.w
         if w == NULL:
             return
-        pipe_pool_close(w)
-        buffer_pool_close(w)
+        if w.row != NULL:
+            pipe_pool_close(w)
+            buffer_pool_close(w)
         if w.epoll >= 0:
             close(w.epoll)
         w.plan = NULL
@@ -290,8 +295,11 @@ cdef class Engine:
         if w.sessions != NULL:
             munmap(w.sessions, w.session_limit * (sizeof(session_t) + sizeof(cold_t)))
         if w.control != NULL:
-            munmap(w.control, SHM_CONTROL_BYTES)
-            munmap(w.shared, SHM_WRITABLE_BYTES)
+            munmap(w.control, SHM_TOTAL_BYTES)
+        if w.shared != NULL:
+            munmap(w.shared, SHM_SHARED_BYTES)
+        if w.row != NULL:
+            munmap(w.row, SHM_ROW_BYTES)
         free(w.free_sessions)
         free(w.listeners)
         free(w.kick_fds)

@@ -6,10 +6,12 @@ import contextlib
 import itertools
 import os
 import random
+import re
 import signal
 import socket
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from engine_peers import echo, say
@@ -200,3 +202,32 @@ def test_the_interleaved_order_is_haproxys_map() -> None:
     assert [order[(0x7F000000 + i) % 9] for i in range(1, 10)] == [1, 2, 1, 2, 2, 2, 3, 0, 2]
     shm.close()
     os.close(fd)
+
+
+def test_a_worker_can_write_the_shared_words_and_its_own_row_only(serve) -> None:
+    with running(make_plan([serve(echo)]), count=2) as workers:
+        for number, pid in enumerate(workers.pids):
+            writable = [
+                (int(offset, 16), int(end, 16) - int(start, 16))
+                for line in Path(f"/proc/{pid}/maps").read_text().splitlines()
+                if "fastlb-shared" in line and "rw-s" in line
+                for start, end, offset in [re.match(r"(\w+)-(\w+) \S+ (\w+)", line).groups()]
+            ]
+            shared, row = sorted(writable)
+            assert row == workers.shm.row_range(number)
+            assert shared[0] + shared[1] == workers.shm.row_range(0)[0]
+            assert shared[1] < 1 << 20
+
+
+def test_an_engine_that_cannot_start_leaves_nothing() -> None:
+    kick = os.eventfd(0)
+    not_shared = as_memfd(bytes(4096))
+    os.ftruncate(not_shared, 3 << 30)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(ValueError, match="another version"):
+        _engine.Engine(not_shared, 0, kick, [kick], kick, 10, 100)
+    with pytest.raises(OSError, match=r"Bad file descriptor|No such file"):
+        _engine.Engine(9999, 0, kick, [kick], kick, 10, 100)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    os.close(kick)
+    os.close(not_shared)
