@@ -22,7 +22,7 @@ def program():
 
     def start(words, port):
         started.append(subprocess.Popen(words, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL))
-        eventually(lambda: listening(port), f"{words[0]} listens")
+        eventually(lambda: listening(("127.0.0.1", port)), f"{words[0]} listens")
 
     yield start
     for process in started:

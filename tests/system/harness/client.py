@@ -80,17 +80,22 @@ def refused(to: Address) -> bool:
     return False
 
 
-def listening(port: int, host: str = "") -> bool:
-    """Whether somebody listens on this TCP port (of this IPv4 address) here, without connecting to it."""
-    wanted = f":{port:04X}"
-    if re.fullmatch(r"[\d.]+", host):
-        wanted = socket.inet_aton(host)[::-1].hex().upper() + wanted
-    return any(
-        words[3] == "0A" and words[1].endswith(wanted)
+def listening(*addresses: tuple[str, int]) -> bool:
+    """Whether somebody listens on all of these TCP addresses here, without connecting to them."""
+    listeners = [
+        words[1]
         for table in ("/proc/net/tcp", "/proc/net/tcp6")
         if Path(table).exists()
         for words in map(str.split, Path(table).read_text().splitlines()[1:])
-    )
+        if words[3] == "0A"
+    ]
+    return all(any(one.endswith(_proc_name(host, port)) for one in listeners) for host, port in addresses)
+
+
+def _proc_name(host: str, port: int) -> str:
+    """How /proc/net/tcp writes an address; without its host for anything but IPv4."""
+    numeric = re.fullmatch(r"[\d.]+", host)
+    return (socket.inet_aton(host)[::-1].hex().upper() if numeric else "") + f":{port:04X}"
 
 
 def silent(sock: socket.socket, for_s: float) -> bool:

@@ -27,7 +27,7 @@ class Haproxy:
             self.process = subprocess.Popen(
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=without_preload()
             )
-        eventually(lambda: self._ended() or _bound(config), "HAProxy listens on every bind")
+        eventually(lambda: self._ended() or _bound(config), "HAProxy listens on every bind", every_s=0.03)
         assert not self._ended(), self._output.read_text()
 
     def _ended(self) -> bool:
@@ -50,12 +50,13 @@ class Haproxy:
 
 def _bound(config: str) -> bool:
     addresses = [address for word in BIND.findall(config) for address in word.split(",")]
-    return all(not refused(a) if a.startswith("/") else _listens(a) for a in addresses)
+    paths = [address for address in addresses if address.startswith("/")]
+    return listening(*(_tcp(one) for one in addresses if one not in paths)) and not any(map(refused, paths))
 
 
-def _listens(address: str) -> bool:
+def _tcp(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    return listening(int(port.partition("-")[0]), host)
+    return host, int(port.partition("-")[0])
 
 
 def missing() -> str | None:

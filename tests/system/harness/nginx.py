@@ -45,7 +45,7 @@ class Nginx:
         config.write_text(CONFIG.format(directory=directory, port=port, name=name))
         command = ["nginx", "-c", str(config), "-e", str(directory / "error.log")]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=without_preload())
-        eventually(lambda: listening(port) or self._process.poll() is not None, "nginx listens")
+        eventually(lambda: listening(("127.0.0.1", port)) or self._process.poll() is not None, "nginx listens")
         assert self._process.poll() is None, "nginx did not start"
 
     def __str__(self) -> str:
