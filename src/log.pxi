@@ -111,8 +111,8 @@ cdef int log_counters(worker_t *w, session_t *s, cold_t *cold, char *text, size_
 
 
 cdef bint log_is_null(session_t *s) noexcept nogil:
-    # "option dontlognull": port scans and probes, on which no byte was transferred.
-    return s.frontend.flags & FRONTEND_DONTLOGNULL and s.up.received == 0 and s.down.received == 0
+    # "option dontlognull": port scans and probes. HAProxy judges by what the client sent, and so do we.
+    return s.frontend.flags & FRONTEND_DONTLOGNULL and s.up.received == 0
 
 
 cdef void log_session(worker_t *w, session_t *s, uint8_t state) noexcept nogil:

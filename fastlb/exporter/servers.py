@@ -16,7 +16,7 @@ Rows = Sequence[tuple[Labels, ServerStats]]
 
 _COUNTERS: tuple[tuple[str, str, Callable[[ServerCounts], float]], ...] = (
     ("picked", "Times that the balancing chose the server.", lambda c: c.picked_total),
-    ("sessions", "Sessions begun.", lambda c: c.sessions_total),
+    ("sessions", "Sessions that the server accepted.", lambda c: c.sessions_total),
     ("retries", "Connection attempts repeated at this server.", lambda c: c.retries_total),
     ("redispatches", "Sessions taken to another server after this one failed.", lambda c: c.redispatches_total),
     ("received_bytes", "Bytes received from the server.", lambda c: c.received_bytes_total),
@@ -59,7 +59,7 @@ def _traffic(rows: Rows) -> Iterator[Metric]:
     failures = [(labels.plus("kind", kind), read(s.counts)) for labels, s in rows for kind, read in _CONNECT_FAILURES]
     yield counter("server_connect_failures", "Failed connection attempts: error, timeout, local shortage.", failures)
     ends = [(labels, s.ended) for labels, s in rows]
-    yield session_ends("server_session_ends", "Sessions ended, by side and reason.", ends)
+    yield session_ends("server_session_ends", "Sessions that ended at this server, connected or not.", ends)
 
 
 def _histograms(rows: Rows) -> Iterator[Metric]:
