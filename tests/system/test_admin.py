@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -78,7 +79,9 @@ def test_titles_show_in_ps(fastlb, peer, port):
     lb = fastlb.start(config(port, peer("banner", "s")))
     assert title(lb.pid).startswith("fastlb: master")
     assert [title(pid) for pid in lb.workers()] == ["fastlb: worker 0", "fastlb: worker 1"]
-    ps = subprocess.run(["ps", "-o", "args=", "-p", str(lb.workers()[1])], capture_output=True, text=True)
+    # Without the environment: `ps` never ends with a sanitizer's library loaded into it.
+    command = [shutil.which("ps") or "ps", "-o", "args=", "-p", str(lb.workers()[1])]
+    ps = subprocess.run(command, capture_output=True, text=True, env={}, timeout=20)
     assert ps.stdout.strip() == "fastlb: worker 1"
 
 

@@ -25,6 +25,7 @@ from fastlb.plan.model import Address, MetricsBind
 from fastlb.shm import SharedState
 from fastlb.stats import Snapshot, take_snapshot
 
+PATIENCE = float(os.environ.get("FASTLB_PATIENCE", "1"))  # on sanitizer builds and slow machines
 PLAN = plan_of([server_of(f"s{i}", 1) for i in range(3)])
 HEALTH = [health_of("be0", server.name) for server in PLAN.servers]
 
@@ -185,7 +186,7 @@ def test_a_scrape_does_not_hold_up_the_loop() -> None:
 
     class Slow(Served):
         def snapshot(self, view: Shm) -> Snapshot:
-            end = time.monotonic() + 0.4
+            end = time.monotonic() + 0.4 * PATIENCE
             while time.monotonic() < end:
                 pass
             return super().snapshot(view)
@@ -207,7 +208,7 @@ def test_a_scrape_does_not_hold_up_the_loop() -> None:
         watching.cancel()
         assert [status for status, _, _ in answers] == [200] * 6
         assert running == 2
-        assert max(gaps) < 0.2
+        assert max(gaps) < 0.3 * PATIENCE, "less than a single snapshot takes"
 
     serve(scenario, Slow)
 
