@@ -53,11 +53,13 @@ cdef uint64_t server_load_total(worker_t *w, uint32_t slot) noexcept nogil:
     return total
 
 
-cdef uint64_t server_queued_total(worker_t *w, uint32_t slot) noexcept nogil:
+cdef uint64_t gauge_total(worker_t *w, const uint64_t *own) noexcept nogil:
+    # Over all workers: the gauge that stands at `own` in this worker's row.
+    cdef size_t offset = <size_t>(<const uint8_t *>own - <const uint8_t *>w.row)
     cdef uint64_t total = 0
     cdef uint64_t i
     for i in range(w.control.workers):
-        total += load_relaxed(&worker_row_at(w, i).servers[slot].queued)
+        total += load_relaxed(<uint64_t *>(<uint8_t *>worker_row_at(w, i) + offset))
     return total
 
 
@@ -138,7 +140,7 @@ cdef int balance_leastconn(worker_t *w, session_t *s, plan_server *avoid) noexce
         if limit and load >= limit:
             outcome = PICK_FULL
             continue
-        load += server_queued_total(w, server.slot)
+        load += gauge_total(w, &w.row.servers[server.slot].queued)
         weight = max(server_weight(w, server), 1)
         if best == NULL or load * best_weight < best_load * weight:
             best, best_load, best_weight = server, load, weight

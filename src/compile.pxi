@@ -79,7 +79,6 @@ cdef bytes _server_row(server, uint32_t slot, names):
     memset(&row, 0, sizeof(row))
     row.slot = slot
     row.backend = server.backend
-    row.flags = SERVER_FAMILY_UNIX if server.address.family in ("unix", "abstract") else 0
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))
     row.name = _name(names, server.name)

@@ -211,8 +211,6 @@ _Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the
 #define FRONTEND_TCPLOG 2u
 #define FRONTEND_DONTLOGNULL 4u
 
-#define SERVER_FAMILY_UNIX 1u
-
 struct plan_name {
     uint32_t offset;
     uint32_t size;
@@ -249,7 +247,6 @@ struct plan_backend {
 struct plan_server {
     uint32_t slot;
     uint32_t backend;
-    uint32_t flags;
     uint32_t address_size;
     uint8_t address[112];
     struct plan_name name;

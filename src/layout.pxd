@@ -11,13 +11,11 @@ cdef extern from "layout.h" nogil:
         MAX_FRONTENDS_C "MAX_FRONTENDS"
         MAX_BACKENDS_C "MAX_BACKENDS"
         MAX_SERVERS_C "MAX_SERVERS"
-        MAX_QUEUES
         MAX_CAUSES
         HISTOGRAM_CELLS_C "HISTOGRAM_CELLS"
         LOG_RING_BYTES
         LOG_LINE_BYTES
         SERVER_WEIGHT_SHIFT
-        SERVER_FAMILY_UNIX
     const uint64_t ARENA_ENTRIES
     const uint64_t SERVER_USABLE
     const uint32_t FRONTEND_LOG
@@ -27,7 +25,6 @@ cdef extern from "layout.h" nogil:
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
     const uint64_t SHM_ROW_BYTES
-    const uint64_t SHM_WRITABLE_BYTES
     const uint64_t SHM_TOTAL_BYTES
 
     enum:
@@ -53,7 +50,6 @@ cdef extern from "layout.h" nogil:
         BALANCE_STATIC_RR
         BALANCE_LEASTCONN
         BALANCE_SOURCE
-        BALANCE_COUNT
 
     ctypedef struct server_control "struct server_control":
         uint64_t state
@@ -207,7 +203,6 @@ cdef extern from "layout.h" nogil:
     ctypedef struct plan_server "struct plan_server":
         uint32_t slot
         uint32_t backend
-        uint32_t flags
         uint32_t address_size
         uint8_t *address
         plan_name name

@@ -5,9 +5,9 @@ from libc.stdint cimport uint32_t, uint64_t
 cdef extern from "<errno.h>" nogil:
     int errno
     enum:
-        EAGAIN, EINTR, EINPROGRESS, ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT, EADDRNOTAVAIL, EADDRINUSE
+        EAGAIN, EINTR, EINPROGRESS, ECONNRESET, EPIPE, ETIMEDOUT, EADDRNOTAVAIL, EADDRINUSE
         ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, ENONET, EOPNOTSUPP, ENETUNREACH, ENOPROTOOPT, EHOSTDOWN
-        EMFILE, ENFILE, ENOMEM, ENOBUFS, EINVAL, ENOSYS, EPERM
+        EMFILE, ENFILE, ENOMEM, ENOBUFS, EINVAL, EPERM
 
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -80,7 +80,7 @@ cdef extern from "<sys/epoll.h>" nogil:
     const uint32_t EPOLLET
     const uint32_t EPOLLEXCLUSIVE
     enum:
-        EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
+        EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL
     int epoll_create1(int flags)
     int epoll_ctl(int epoll, int operation, int fd, epoll_event *event)
     int epoll_wait(int epoll, epoll_event *events, int maximum, int timeout_ms)
@@ -89,7 +89,7 @@ cdef extern from "<sys/epoll.h>" nogil:
 cdef extern from "<fcntl.h>" nogil:
     enum:
         O_NONBLOCK, O_CLOEXEC, O_RDONLY
-        F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS
+        F_GETPIPE_SZ, F_ADD_SEALS
         F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE
         SPLICE_F_MOVE, SPLICE_F_NONBLOCK
     int fcntl(int fd, int command, ...)

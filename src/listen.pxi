@@ -1,16 +1,12 @@
 # Accepting. Listeners are level-triggered, so a turn may stop at its budget without a call that says "no more".
 # A limit that is reached stops the accepting (the kernel's backlog holds the clients), it never refuses anybody.
 
-cdef bint limit_allows(worker_t *w, uint64_t limit, size_t offset) noexcept nogil:
-    # The gauge at `offset` of each row has been raised by whoever asks: see server_claim().
-    cdef uint64_t total = 0
-    cdef uint64_t i
+cdef bint limit_allows(worker_t *w, uint64_t limit, const uint64_t *gauge) noexcept nogil:
+    # The gauge has been raised by whoever asks: see server_claim().
     if limit == 0:
         return True
     full_fence()
-    for i in range(w.control.workers):
-        total += load_relaxed(<uint64_t *>(<uint8_t *>worker_row_at(w, i) + offset))
-    return total <= limit
+    return gauge_total(w, gauge) <= limit
 
 
 cdef bint listen_admit(worker_t *w, listener_t *listener) noexcept nogil:
@@ -21,9 +17,8 @@ cdef bint listen_admit(worker_t *w, listener_t *listener) noexcept nogil:
         return False
     add(gauge, 1)
     add(&w.row.counters.sessions, 1)
-    if (limit_allows(w, load_relaxed(&w.control.frontends[slot].maxconn), <size_t>(<uint8_t *>gauge - <uint8_t *>w.row))
-            and limit_allows(w, load_relaxed(&w.control.maxconn),
-                             <size_t>(<uint8_t *>&w.row.counters.sessions - <uint8_t *>w.row))):
+    if (limit_allows(w, load_relaxed(&w.control.frontends[slot].maxconn), gauge)
+            and limit_allows(w, load_relaxed(&w.control.maxconn), &w.row.counters.sessions)):
         return True
     listen_unadmit(w, listener)
     return False

@@ -84,27 +84,18 @@ cdef long log_wait_ms(worker_t *w, cold_t *cold, uint8_t state) noexcept nogil:
     return log_ms(cold.accepted_us, w.now_us) if state == SESSION_QUEUED else -1
 
 
-cdef uint64_t log_sum(worker_t *w, size_t offset) noexcept nogil:
-    cdef uint64_t total = 0
-    cdef uint64_t i
-    for i in range(w.control.workers):
-        total += load_relaxed(<uint64_t *>(<uint8_t *>worker_row_at(w, i) + offset))
-    return total
-
-
 cdef int log_counters(worker_t *w, session_t *s, cold_t *cold, char *text, size_t size) noexcept nogil:
     # "actconn/feconn/beconn/srv_conn/retries srv_queue/backend_queue"
-    cdef uint8_t *row = <uint8_t *>w.row
-    cdef size_t all_at = <size_t>(<uint8_t *>&w.row.counters.sessions - row)
-    cdef size_t fe_at = <size_t>(<uint8_t *>&w.row.frontends[s.frontend.slot].sessions - row)
+    cdef uint64_t everything = gauge_total(w, &w.row.counters.sessions)
+    cdef uint64_t fe = gauge_total(w, &w.row.frontends[s.frontend.slot].sessions)
     cdef uint64_t be = 0, srv = 0
     cdef uint32_t retries = s.attempts - 1 if s.attempts else 0
     if s.backend != NULL:
-        be = log_sum(w, <size_t>(<uint8_t *>&w.row.backends[s.backend.slot].sessions - row))
+        be = gauge_total(w, &w.row.backends[s.backend.slot].sessions)
     if s.target != NULL:
         srv = server_load_total(w, s.target.slot)
-    return snprintf(text, size, b"%llu/%llu/%llu/%llu/%s%u %u/%u", <unsigned long long>log_sum(w, all_at),
-                    <unsigned long long>log_sum(w, fe_at), <unsigned long long>be, <unsigned long long>srv,
+    return snprintf(text, size, b"%llu/%llu/%llu/%llu/%s%u %u/%u", <unsigned long long>everything,
+                    <unsigned long long>fe, <unsigned long long>be, <unsigned long long>srv,
                     b"+" if s.redispatched else b"", retries,
                     <unsigned int>(cold.queue_position if cold.queue_on_server else 0),
                     <unsigned int>(0 if cold.queue_on_server else cold.queue_position))

@@ -1,9 +1,5 @@
 # Every system call on a socket, once: EINTR retried, failure returned as -errno, never both.
 
-cdef inline bint net_would_block(ssize_t rc) noexcept nogil:
-    return rc == -EAGAIN
-
-
 cdef ssize_t net_recv(int fd, void *data, size_t size) noexcept nogil:
     cdef ssize_t n
     while True:

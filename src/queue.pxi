@@ -23,14 +23,9 @@ cdef void queue_mark(worker_t *w, plan_backend *backend) noexcept nogil:
 
 cdef uint32_t queue_ahead(worker_t *w, uint32_t queue) noexcept nogil:
     # How many wait in that queue, over all workers.
-    cdef uint64_t total = 0
-    cdef uint64_t i
-    for i in range(w.control.workers):
-        if queue < MAX_BACKENDS_C:
-            total += load_relaxed(&worker_row_at(w, i).backends[queue].queued)
-        else:
-            total += load_relaxed(&worker_row_at(w, i).servers[queue - MAX_BACKENDS_C].queued)
-    return <uint32_t>total
+    if queue < MAX_BACKENDS_C:
+        return <uint32_t>gauge_total(w, &w.row.backends[queue].queued)
+    return <uint32_t>gauge_total(w, &w.row.servers[queue - MAX_BACKENDS_C].queued)
 
 
 cdef void queue_enter(worker_t *w, session_t *s) noexcept nogil:
