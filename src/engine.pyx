@@ -13,6 +13,7 @@ from session cimport *
 cdef extern from *:
     """
     #include <assert.h>
+    #include <malloc.h>
     #include <string.h>
     #ifdef FASTLB_DEBUG
     #define debug_poison(p, n) memset((p), 0xA5, (n))
@@ -33,6 +34,7 @@ cdef extern from *:
     void debug_poison(void *p, size_t n) noexcept nogil
     void debug_assert(bint condition) noexcept nogil
     int count_trailing_zeros(uint64_t x) noexcept nogil
+    size_t malloc_usable_size(void *p) noexcept nogil
 
 
 cdef enum:
@@ -40,8 +42,10 @@ cdef enum:
     KEEPALIVE_INTERVAL_S = 15
     KEEPALIVE_PROBES = 4
     PIPES_IDLE_LIMIT = 64
-    BUFFERS_IDLE_LIMIT = 256
-    FULL_READS_TO_SPLICE = 2
+    PIPES_LARGE = 32
+    PIPE_LARGE_BYTES = 131072
+    SPLICE_SMALL_BYTES = 16384
+    SMALL_SPLICES_TO_COPY = 3
     RETRY_PAUSE_MS = 1000
     LIMIT_PAUSE_MS = 50
     RESOURCE_PAUSE_MS = 100

@@ -24,7 +24,7 @@ cdef extern from "<sys/socket.h>" nogil:
         SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
         SOL_SOCKET, SO_ERROR, SO_LINGER, SO_OOBINLINE, SO_KEEPALIVE
         SHUT_WR
-        MSG_NOSIGNAL, MSG_DONTWAIT
+        MSG_NOSIGNAL, MSG_DONTWAIT, MSG_MORE
     int socket(int family, int kind, int protocol)
     int connect(int fd, const sockaddr *address, socklen_t size)
     int accept4(int fd, sockaddr *address, socklen_t *size, int flags)
@@ -89,7 +89,7 @@ cdef extern from "<sys/epoll.h>" nogil:
 cdef extern from "<fcntl.h>" nogil:
     enum:
         O_NONBLOCK, O_CLOEXEC, O_RDONLY
-        F_GETPIPE_SZ, F_ADD_SEALS
+        F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS
         F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE
         SPLICE_F_MOVE, SPLICE_F_NONBLOCK
     int fcntl(int fd, int command, ...)

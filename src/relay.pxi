@@ -55,7 +55,7 @@ cdef int flow_flush_pipe(worker_t *w, session_t *s, flow_t *f, end_t *sink) noex
 
 
 cdef int flow_flush_buffer(worker_t *w, session_t *s, flow_t *f, end_t *sink) noexcept nogil:
-    cdef ssize_t n = net_send(sink.fd, f.buffer + f.buffer_at, f.pending)
+    cdef ssize_t n = net_send(sink.fd, f.buffer + f.buffer_at, f.pending, False)
     if n < 0:
         if n != -EAGAIN:
             return PUMP_SINK_DEAD
@@ -81,7 +81,7 @@ cdef int flow_flush(worker_t *w, session_t *s, flow_t *f, end_t *sink) noexcept 
 
 cdef int flow_keep(worker_t *w, flow_t *f, const uint8_t *data, uint32_t size) noexcept nogil:
     # What a partial send left waits in a buffer; without memory for one the stream cannot stay exact.
-    f.buffer = buffer_take(w)
+    f.buffer = buffer_take(w, size)
     if f.buffer == NULL:
         return -ENOMEM
     memcpy(f.buffer, data, size)
@@ -107,8 +107,9 @@ cdef int flow_read_failed(flow_t *f, end_t *source, ssize_t rc) noexcept nogil:
     return PUMP_SOURCE_DEAD
 
 
-cdef int flow_send(worker_t *w, session_t *s, flow_t *f, end_t *sink, uint32_t size) noexcept nogil:
-    cdef ssize_t n = net_send(sink.fd, w.scratch, size)
+cdef int flow_send(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink, uint32_t size) noexcept nogil:
+    cdef bint last = f.state == FLOW_DRAINING and not source.flags & END_DEAD
+    cdef ssize_t n = net_send(sink.fd, w.scratch, size, last)
     if n < 0:
         if n != -EAGAIN:
             return PUMP_SINK_DEAD
@@ -132,17 +133,25 @@ cdef int flow_copy(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *s
         return flow_read_failed(f, source, n)
     flow_received(w, s, f, n)
     if n == COPY_BYTES:
-        f.full_reads += f.full_reads < 255
-        if f.full_reads >= FULL_READS_TO_SPLICE and not source.flags & END_URGENT:
-            f.mover = MOVER_SPLICE
-    else:
-        f.full_reads = 0
-        if not source.flags & (END_URGENT | END_ERROR | END_UNIX):
-            if source.flags & END_FIN:
-                flow_end(f, source)
-            else:
-                source.flags &= ~END_READABLE
-    return flow_send(w, s, f, sink, <uint32_t>n)
+        flow_use(f, MOVER_COPY if source.flags & END_URGENT else MOVER_SPLICE)
+    elif not source.flags & (END_URGENT | END_ERROR | END_UNIX):
+        if source.flags & END_FIN:
+            flow_end(f, source)
+        else:
+            source.flags &= ~END_READABLE
+    return flow_send(w, s, f, source, sink, <uint32_t>n)
+
+
+cdef void flow_use(flow_t *f, uint8_t mover) noexcept nogil:
+    f.mover = mover
+    f.small_splices = 0
+
+
+cdef void flow_judge(flow_t *f, ssize_t n) noexcept nogil:
+    # The end of an answer is small too: only several small ones in a row mean that the stream has ceased.
+    f.small_splices = f.small_splices + 1 if n < SPLICE_SMALL_BYTES else 0
+    if f.small_splices == SMALL_SPLICES_TO_COPY:
+        flow_use(f, MOVER_COPY)
 
 
 cdef int flow_splice(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink) noexcept nogil:
@@ -159,13 +168,10 @@ cdef int flow_splice(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t 
         if n == -EAGAIN and not source.flags & (END_FIN | END_ERROR | END_URGENT):
             source.flags &= ~END_READABLE
             return PUMP_IDLE
-        f.mover = MOVER_COPY
-        f.full_reads = 0
+        flow_use(f, MOVER_COPY)
         return flow_copy(w, s, f, source, sink)
     flow_received(w, s, f, n)
-    if n < COPY_BYTES:
-        f.mover = MOVER_COPY
-        f.full_reads = 0
+    flow_judge(f, n)
     f.pipe = pipe
     f.pending = <uint32_t>n
     return flow_flush_pipe(w, s, f, sink)

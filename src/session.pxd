@@ -39,11 +39,11 @@ cdef enum:
 ctypedef struct flow_t:
     uint8_t state
     uint8_t mover
-    uint8_t full_reads
+    uint8_t small_splices  # in a row
     int32_t pipe          # index in the pool, or -1
     uint32_t pending
     uint32_t buffer_at
-    uint8_t *buffer       # from the buffer pool, or NULL
+    uint8_t *buffer       # what a partial send left, allocated to measure, or NULL
     uint64_t received
     uint64_t sent
 
@@ -143,7 +143,7 @@ cdef enum:
     WHEEL_SLOTS = 4096
     WHEEL_TICK_MS = 8
     EVENT_BATCH = 256
-    COPY_BYTES = 16384
+    COPY_BYTES = 65536
     SPLICE_BYTES = 262144
     ACCEPT_BATCH = 64
 
@@ -182,9 +182,7 @@ ctypedef struct worker_t:
 
     pipe_pool_t pool
     int descriptor_limit
-    void *buffers         # free list
-    uint32_t buffers_free
-    uint8_t scratch[16384]
+    uint8_t scratch[65536]
 
     listener_t *listeners
     uint32_t listener_count

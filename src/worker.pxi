@@ -285,7 +285,6 @@ cdef class Engine:
             return
         if w.row != NULL:
             pipe_pool_close(w)
-            buffer_pool_close(w)
         if w.epoll >= 0:
             close(w.epoll)
         w.plan = NULL
