@@ -2,8 +2,9 @@
 # A limit that is reached stops the accepting (the kernel's backlog holds the clients), it never refuses anybody.
 
 cdef bint limit_allows(worker_t *w, uint64_t limit, const uint64_t *gauge) noexcept nogil:
-    # The gauge has been raised by whoever asks: see server_claim().
-    if limit == 0:
+    # The gauge has been raised by whoever asks: see server_claim(). A limit that even full workers cannot reach (the
+    # automatic one) costs no look at the rows of the others.
+    if limit == 0 or limit >= w.control.workers * w.session_limit:
         return True
     full_fence()
     return gauge_total(w, gauge) <= limit
