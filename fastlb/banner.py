@@ -17,7 +17,12 @@ _SHOWN = 20
 def lines(service: Service, warnings: Sequence[str]) -> list[str]:
     """The start-up text, without a final newline."""
     plan = service.crew.deployment.plan
-    facts = [("workers", _workers(plan)), *_listening(service, plan), *_backends(plan)]
+    facts = [
+        ("workers", _workers(plan)),
+        ("steering", _steering(service, plan)),
+        *_listening(service, plan),
+        *_backends(plan),
+    ]
     facts += [("maxconn", _maxconn(service.limits, plan)), ("keep-alive", _keepalive()), ("identity", _identity(plan))]
     facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics] or [("metrics", "off (see --metrics)")]
     facts.append(("control", f"{service.settings.socket} (fastlb reload|stop|drain|status)"))
@@ -37,6 +42,12 @@ def _workers(plan: Plan) -> str:
     origin = "nbthread" if plan.process.workers else "one for each CPU"
     pinned = ", each pinned to a CPU" if plan.process.pin else ""
     return f"{count} ({origin}; {cpus} CPU{'s' * (cpus != 1)}){pinned}"
+
+
+def _steering(service: Service, plan: Plan) -> str:
+    if service.crew.steers:
+        return "by CPU: a connection goes to the worker on the CPU that receives it (tune.reuseport)"
+    return f"by hash of the addresses ({'tune.reuseport cpu is not possible' if plan.process.steer else 'automatic'})"
 
 
 def _listening(service: Service, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
-from fastlb import _engine, assignment, children, control, heartbeat, limits, process, worker
+from fastlb import _engine, assignment, children, control, heartbeat, limits, process, steering, worker
 from fastlb.children import Child, Deployment
 from fastlb.listeners import Listener, Listeners
 from fastlb.privileges import Identity
@@ -46,12 +46,14 @@ class Means:
 class Crew:
     """``deployment`` is what the workers have, and get when they are forked.
 
+    ``steers`` tells whether connections go to the worker on the CPU that receives them.
     ``on_reaped`` is called when a dead worker's row in the shared memory has been put in order.
     """
 
     def __init__(self, means: Means, deployment: Deployment) -> None:
         self.roster = Roster()
         self.deployment = deployment
+        self.steers = False
         self.on_reaped: Callable[[], None] = lambda: None
         self._means = means
         self._kick_fds: list[int] = []
@@ -85,6 +87,7 @@ class Crew:
             if slot.child is None and slot.respawn is None:
                 self._spawn(index)
         self._distribute()
+        self._steer()
 
     async def prepare(self, deployment: Deployment) -> list[str]:
         """Has every worker check a plan; returns the reasons of those that refuse it."""
@@ -94,6 +97,7 @@ class Crew:
         """Changes every worker to a plan and returns when all have; one that cannot is killed, and replaced."""
         self.deployment = deployment
         answers = [answer for child in self.roster.children() for answer in self._install(child)]
+        self._steer()
         if answers:
             await asyncio.wait(answers)
 
@@ -213,8 +217,18 @@ class Crew:
             self._expect(child, child.lend(self.deployment, self._assigned(child)))
 
     def _install(self, child: Child) -> list[asyncio.Future[None]]:
-        pinned = [self._cpus[child.slot % len(self._cpus)]] if self.deployment.plan.process.pin else self._cpus
+        pinned = [steering.home_cpu(child.slot, self._cpus)] if self.deployment.plan.process.pin else self._cpus
         return self._expect(child, child.install(self.deployment, self._assigned(child), pinned))
+
+    def _steer(self) -> None:
+        """Tells the kernel how to choose among the sockets, once each of them has a worker that accepts."""
+        wanted = self.deployment.plan.process.steer
+        try:
+            self._means.listeners.steer(steering.program(self._cpus, self.roster.size) if wanted else None)
+            self.steers = wanted
+        except OSError as error:
+            self.steers = False
+            self._means.say(_WARNING, f"'tune.reuseport cpu' is not possible here ({error.strerror}): the hash decides")
 
     def _expect(self, child: Child, answers: list[asyncio.Future[None]]) -> list[asyncio.Future[None]]:
         for answer in answers:

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastlb import sockets
+from fastlb import arrivals, sockets, steering
 from fastlb.plan.model import Address, Bind, Plan
 
 WIDE_RANGE = 64  # ports in one range from which on a socket for each worker would cost more than it gives
 SETTLE_S = 0.5
+DEFERRED_SETTLE_S = 1.5  # the kernel turns to a deferred handshake again 1 s after it began
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 
@@ -74,9 +75,11 @@ class Listeners:
             self._by_key.setdefault(listener.key, []).append(listener)
 
     def refresh(self, plan: Plan) -> None:
-        """Applies what a plan says of sockets that stay: length of the queue, mode and owner of a path."""
+        """Applies what a plan says of sockets that stay: when to accept, how many may wait, who may use a path."""
         for bind in plan.binds:
             for listener in self._by_key.get(bind.key, ()):
+                if listener.sock.family != socket.AF_UNIX:
+                    arrivals.set_conditions(listener.sock, bind)
                 listener.sock.listen(bind.backlog)
             if bind.address.family == "unix" and bind.inherited_fd is None:
                 with contextlib.suppress(OSError):
@@ -88,19 +91,29 @@ class Listeners:
             _close(listener)
         change.opened.clear()
 
-    def hush(self, keys: Iterable[str]) -> bool:
+    def steer(self, program: bytes | None) -> None:
+        """Has ``program``, or without one the kernel's hash, choose among the sockets of each bind. Raises OSError."""
+        for group in self._by_key.values():
+            if not group[0].shared:
+                if program is None:
+                    steering.detach(group[0].sock)
+                else:
+                    steering.attach(group[0].sock, program)
+
+    def hush(self, keys: Iterable[str]) -> float:
         """Has nobody new arrive at these sockets, which are about to be closed; what arrived is still accepted.
 
-        Returns whether there is anything to wait for: ``SETTLE_S`` is time enough for handshakes under way.
+        Returns how many seconds are time enough for handshakes under way; 0 when there are no sockets.
         """
-        hushed = False
+        settle_s = 0.0
         for listener in [one for key in keys for one in self._by_key.get(key, ())]:
-            hushed = True
+            settle_s = max(settle_s, SETTLE_S)
             if listener.inode:
                 sockets.unlink_if_same(listener.address.host, listener.inode)
             elif listener.sock.family != socket.AF_UNIX and not self._is_inherited(listener):
-                sockets.refuse_newcomers(listener.sock)
-        return hushed
+                arrivals.refuse_newcomers(listener.sock)
+                settle_s = max(settle_s, DEFERRED_SETTLE_S * arrivals.stop_deferring(listener.sock))
+        return settle_s
 
     def keys(self) -> set[str]:
         """The keys of all binds."""

@@ -15,7 +15,6 @@ from typing import Any
 from fastlb import admin, banner, pidfile, process, startup, status
 from fastlb.crew import WorkerStartError
 from fastlb.limits import LimitError
-from fastlb.listeners import SETTLE_S
 from fastlb.notify import Notifier
 from fastlb.places import PlaceError
 from fastlb.plan.model import Plan
@@ -213,8 +212,8 @@ class Master:
     async def _empty(self) -> None:
         """Returns when the last session has ended, or hard-stop-after has passed."""
         listeners, limit_ms = self._service.listeners, self._plan.process.hard_stop_after_ms
-        if listeners.hush(listeners.keys()):
-            await asyncio.sleep(SETTLE_S)
+        if settle_s := listeners.hush(listeners.keys()):
+            await asyncio.sleep(settle_s)
         listeners.close()  # each queue is served by its worker, whose descriptor is now the last
         await self._service.crew.drain(limit_ms / 1000 if limit_ms else None)
 

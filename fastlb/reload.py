@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastlb import _engine, limits, loading, sockets
+from fastlb import _engine, arrivals, limits, loading, sockets
 from fastlb.children import Deployment
 from fastlb.config.errors import Severity
-from fastlb.listeners import SETTLE_S, Change
+from fastlb.listeners import Change
 from fastlb.plan.load import LoadResult
 from fastlb.plan.model import Plan
 from fastlb.service import Service
@@ -150,8 +150,8 @@ async def _prepare(service: Service, new: Deployment) -> None:
 async def _change(service: Service, new: Deployment, change: Change) -> int:
     """The point of no return and what follows; returns how many sockets were closed."""
     record, old = service.record, service.crew.deployment
-    if service.listeners.hush(change.closed_keys):
-        await asyncio.sleep(SETTLE_S)
+    if settle_s := service.listeners.hush(change.closed_keys):
+        await asyncio.sleep(settle_s)
     put_in_force(service, new)
     service.listeners.adopt(change)
     service.listeners.refresh(new.plan)
@@ -184,9 +184,9 @@ def _refuse_restart_only(old: Plan, new: Plan) -> None:
 
 def _warn(service: Service, old: Plan, new: Plan) -> None:
     """Says what of the plan is in force in another way than it reads."""
-    lowered = service.limits.warning(new)
-    if lowered:
-        service.say(_WARNING, lowered)
+    for text in (service.limits.warning(new), arrivals.fast_open_warning(new)):
+        if text:
+            service.say(_WARNING, text)
     keywords = {"nofile": "ulimit-n", "daemon": "daemon", "pidfile": "pidfile"}
     for name, keyword in keywords.items():
         if getattr(old.process, name) != getattr(new.process, name):

@@ -6,27 +6,19 @@ is set here, once, and costs no call for each connection.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import errno
 import os
 import socket
 import stat
-import struct
 from pathlib import Path
 
-from fastlb import holders
+from fastlb import arrivals, holders
 from fastlb.plan.model import Address, Bind
 
 KEEPALIVE_IDLE_S = 60  # below the idle limits of cloud load balancers and NAT; the engine does the same to servers
 KEEPALIVE_INTERVAL_S = 15
 KEEPALIVE_COUNT = 4
 _PATH_BYTES = 107
-_SO_ATTACH_FILTER = 26
-# Classic BPF over the TCP header: byte 13 holds the flags; with SYN (2) the packet is dropped, else taken whole.
-_IGNORE_SYN = struct.pack(
-    "=HBBIHBBIHBBIHBBI", *(0x30, 0, 0, 13), *(0x45, 0, 1, 2), *(0x06, 0, 0, 0), *(0x06, 0, 0, 0xFFFFFFFF)
-)
 _FAMILY = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
 
 
@@ -59,6 +51,7 @@ def open_tcp(bind: Bind, *, reuseport: bool) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _set_v6only(sock, bind)
         set_options(sock)
+        arrivals.set_conditions(sock, bind)
         _bind(sock, bind)
         _listen(sock, bind)
     except BaseException:
@@ -95,23 +88,13 @@ def take_over(bind: Bind, fd: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))  # whatever was set before is not ours (P6)
         if sock.family != socket.AF_UNIX:
             set_options(sock)
+            arrivals.set_conditions(sock, bind)
+        elif bind.defer_accept or bind.tfo:
+            raise BindError(bind, f"descriptor {fd} is a unix socket: 'defer-accept' and 'tfo' concern TCP")
     except BaseException:
         sock.close()
         raise
     return sock
-
-
-def refuse_newcomers(sock: socket.socket) -> None:
-    """Has the kernel ignore new SYNs to a listening TCP socket, while handshakes under way are finished.
-
-    A listener that is closed resets what is in its queue, and there is always something between the last accept and the
-    close. Ignored clients try again after a second, and are then refused or served by whoever has the address by then.
-    Newer kernels want CAP_NET_ADMIN for it; without, the gap of some microseconds stays.
-    """
-    code = ctypes.create_string_buffer(_IGNORE_SYN)
-    program = struct.pack("@HP", len(_IGNORE_SYN) // 8, ctypes.addressof(code))
-    with contextlib.suppress(PermissionError):
-        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def is_listener(sock: socket.socket) -> bool:

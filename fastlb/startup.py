@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from fastlb import _engine, banner, limits, privileges
+from fastlb import _engine, arrivals, banner, limits, privileges
 from fastlb.crew import Crew, Means
 from fastlb.health.monitor import HealthMonitor
 from fastlb.listeners import Change, Listeners, queue_warning
@@ -73,7 +73,12 @@ async def launch(service: Service) -> None:
 def warnings(service: Service) -> list[str]:
     """What the operator should know before the first connection."""
     plan = service.crew.deployment.plan
-    found = [banner.identity_warning(plan), service.limits.warning(plan), queue_warning(plan)]
+    found = [
+        banner.identity_warning(plan),
+        service.limits.warning(plan),
+        queue_warning(plan),
+        arrivals.fast_open_warning(plan),
+    ]
     unused = [f"the inherited socket {address} is used by no bind" for address in service.listeners.unused(plan)]
     return [one for one in found if one] + unused
 

@@ -44,8 +44,8 @@ roster
 children
 assignment stats worker
 health listeners
-logs sockets privileges
-balance holders seccomp limits loading settings shm
+logs sockets privileges steering
+balance holders arrivals seccomp limits loading settings shm
 admin plan
 config
 control heartbeat backoff notify pidfile places process reaper linux

@@ -26,6 +26,8 @@ def parse_bind_line(args: Args) -> BindLine:
     kinds = {address.endpoint.kind for address in addresses}
     if not kinds & {EndpointKind.INET6, EndpointKind.NAME}:
         _warn_useless(args, options, ("v6only",), "an address that is not IPv6")
+    if kinds & {EndpointKind.UNIX, EndpointKind.ABSTRACT}:
+        _refuse_tcp_only(args, options)
     if EndpointKind.UNIX not in kinds:
         _warn_useless(args, options, ("mode", "user", "uid", "group", "gid"), "an address that is no unix socket")
     return BindLine(addresses, word.location, **options)
@@ -47,6 +49,14 @@ def _warn_useless(args: Args, options: dict[str, Said[Any]], names: tuple[str, .
             args.report.warning(said.location, f"{quote(text)} has no effect on {where}")
 
 
+def _refuse_tcp_only(args: Args, options: dict[str, Said[Any]]) -> None:
+    for name in ("defer_accept", "tfo"):
+        said = options.pop(name, None)
+        if said is not None:
+            keyword = quote(name.replace("_", "-"))
+            args.report.error(said.location, f"{keyword} concerns TCP: a unix socket cannot have it")
+
+
 def _mode(args: Args) -> tuple[str, int]:
     word = args.need("an octal mode, such as 660")
     if _OCTAL.fullmatch(word.text) is None:
@@ -60,6 +70,8 @@ BIND_OPTIONS: OptionTable = KeywordTable(
         "v4v6": flag("v6only", False),
         "v6only": flag("v6only", True),
         "backlog": number("backlog", 1),
+        "defer-accept": flag("defer_accept", True),
+        "tfo": flag("tfo", True),
         "mode": _mode,
         "user": text("user", "the name of a user"),
         "uid": number("uid", 0, MAX_ID),

@@ -169,6 +169,11 @@ def _cpu_map(section: GlobalSection, args: Args) -> None:
     section.set("pin", True, args)
 
 
+def _reuseport(section: GlobalSection, args: Args) -> None:
+    """``tune.reuseport cpu|hash``, a keyword of our own: how the kernel chooses among the workers' sockets."""
+    section.set("steer", args.one_of(("hash", "cpu"), "way to choose a worker").text == "cpu", args)
+
+
 GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
     "keyword",
     {
@@ -186,6 +191,7 @@ GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
         "pidfile": _text("pidfile", "the name of a file"),
         "prometheus": GlobalSection.add_metrics,
         "spread-checks": _integer("spread_checks", 0, 50),
+        "tune.reuseport": _reuseport,
         "uid": _integer("uid", 0, MAX_ID),
         "ulimit-n": _integer("nofile", 1, 1 << 30),
         "user": _text("user", "the name of a user"),

@@ -112,8 +112,8 @@ TIMEOUT_IGNORED = because(HTTP_ONLY, "http-request http-keep-alive tarpit")
 
 _TLS_HINT = "fastlb does not terminate TLS: encrypted connections pass through in 'mode tcp' without it"
 BIND_NOT_YET = words(
-    """accept-netscaler-cip accept-proxy cc defer-accept expose-fd guid-prefix id idle-ping interface label level
-    maxconn mss name namespace nbconn nice severity-output shards tcp-md5sig tcp-ss tcp-ut tfo thread transparent"""
+    """accept-netscaler-cip accept-proxy cc expose-fd guid-prefix id idle-ping interface label level
+    maxconn mss name namespace nbconn nice severity-output shards tcp-md5sig tcp-ss tcp-ut thread transparent"""
 )
 BIND_REMOVED = {"process": "use 'nbthread' in 'global'"}
 BIND_REFUSED = because(

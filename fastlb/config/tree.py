@@ -59,6 +59,8 @@ class BindLine:
     location: Location
     v6only: Said[bool] | None = None
     backlog: Said[int] | None = None
+    defer_accept: Said[bool] | None = None
+    tfo: Said[bool] | None = None
     mode: Said[int] | None = None
     user: Said[str] | None = None
     uid: Said[int] | None = None
@@ -198,6 +200,7 @@ class Global:
     maxconn: Said[int] | None = None
     nbthread: Said[int] | None = None
     pin: Said[bool] | None = None
+    steer: Said[bool] | None = None
     nofile: Said[int] | None = None
     user: Said[str] | None = None
     uid: Said[int] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
 from fastlb.config.globalsection import METRICS_PATH
@@ -14,7 +15,7 @@ from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles
 from fastlb.plan.values import value_of
 
-_INET = ("inet", "inet6")
+_V6ONLY = Path("/proc/sys/net/ipv6/bindv6only")
 
 
 class ListenerPlanner:
@@ -24,6 +25,7 @@ class ListenerPlanner:
         self._resolver = resolver
         self._report = report
         self._users: dict[Address, Location] = {}
+        self._v6only = _system_v6only()
 
     def binds(self, roles: Roles) -> tuple[Bind, ...]:
         """The listening addresses of all frontends."""
@@ -55,7 +57,7 @@ class ListenerPlanner:
         uid, gid = uid_of(line.user, line.uid), gid_of(line.group, line.gid)
         for part in line.addresses:
             for address in self._addresses(part):
-                v6only = line.v6only.value if line.v6only and address.family == "inet6" else None
+                v6only = value_of(line.v6only, self._v6only) if address.family == "inet6" else None
                 yield Bind(
                     key=bind_key(address, v6only),
                     frontend=frontend,
@@ -63,6 +65,8 @@ class ListenerPlanner:
                     location=part.location,
                     v6only=v6only,
                     backlog=value_of(line.backlog, DEFAULT_BACKLOG),
+                    defer_accept=value_of(line.defer_accept, False),
+                    tfo=value_of(line.tfo, False),
                     inherited_fd=int(address.host) if address.family == "fd" else None,
                     mode=line.mode.value if line.mode else None,
                     uid=uid,
@@ -85,7 +89,8 @@ class ListenerPlanner:
 
     def _metrics_parts(self, line: BindLine) -> Iterator[BindAddress]:
         """The addresses of a 'bind' line that can serve metrics; the others, and any options, are reported."""
-        for said in (line.v6only, line.backlog, line.mode, line.user, line.uid, line.group, line.gid):
+        options = (line.v6only, line.backlog, line.defer_accept, line.tfo, line.mode, line.user, line.uid, line.group)
+        for said in (*options, line.gid):
             if said is not None:
                 self._report.error(said.location, "this option is not supported on a metrics listener")
         for part in line.addresses:
@@ -100,8 +105,15 @@ class ListenerPlanner:
 
 def bind_key(address: Address, v6only: bool | None) -> str:
     """What identifies a listening address over reloads, such as ``inet6:[::]:443:v6only``."""
-    marker = {None: "", True: ":v6only", False: ":v4v6"}[v6only]
-    return f"{address.family}:{address}{marker}"
+    return f"{address.family}:{address}{':v6only' if v6only else ''}"
+
+
+def _system_v6only() -> bool:
+    """What an IPv6 socket is unless told: said outright, so that saying it later is no change of the socket."""
+    try:
+        return _V6ONLY.read_text().strip() == "1"
+    except OSError:
+        return False
 
 
 def _spell(endpoint: Endpoint) -> str:

@@ -72,6 +72,8 @@ class Bind:
     location: Location
     v6only: bool | None = None
     backlog: int = DEFAULT_BACKLOG
+    defer_accept: bool = False
+    tfo: bool = False
     inherited_fd: int | None = None
     mode: int | None = None
     uid: int | None = None
@@ -181,11 +183,13 @@ class MetricsBind:
 class Process:
     """What concerns the service as a whole. ``workers`` 0 means one for each CPU; ``maxconn`` 0 means automatic.
 
-    ``groups`` are all groups of ``user``. ``logs`` are the targets of the global section, as indices.
+    ``steer``: a connection goes to the worker on the CPU that receives it. ``groups`` are all groups of ``user``.
+    ``logs`` are the targets of the global section, as indices.
     """
 
     workers: int = 0
     pin: bool = False
+    steer: bool = False
     maxconn: int = 0
     nofile: int = 0
     user: str | None = None

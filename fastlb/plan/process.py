@@ -16,9 +16,11 @@ def plan_process(said: Global, logs: tuple[int, ...], report: Report) -> Process
     user, uid, gid, groups = _identity(said, report)
     if said.chroot is not None:
         _check_directory(said.chroot, report)
+    steer = value_of(said.steer, False)
     return Process(
         workers=value_of(said.nbthread, 0),
-        pin=value_of(said.pin, False),
+        pin=value_of(said.pin, False) or steer,  # a worker that moves would leave its connections behind
+        steer=steer,
         maxconn=value_of(said.maxconn, 0),
         nofile=value_of(said.nofile, 0),
         user=user,

@@ -44,6 +44,7 @@ bind abns@x|bind fd@x|bind :65536|bind :018081|bind :+80|bind *|bind 1.2.3:80|bi
 bind [::]:18081 v6only|bind :18081 backlog -1|bind :18081 backlog|bind :18081 backlog 10|bind /x mode 9|bind /x mode 660
 bind /x user nobody group nogroup mode 660|bind /x user nosuchuser|bind :18081 foo|bind :18081 :18082|bind udp@:18081
 bind *:http|bind localhost:18081|bind ::18081|bind :80:81|bind a@b:80|bind|bind 1::/x
+bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
 """
 AGREED_BACKEND = """
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
@@ -100,7 +101,7 @@ no strict-limits|setenv A b|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 STRICTER_FRONTEND = """
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 name a|bind :18081 maxconn 5|bind ipv4@:18081
 bind :18081x|bind :18080|bind /x uid x|http-request deny|option tcpka|tcp-request inspect-delay 5s
-acl a src 10.0.0.1|log-format x|disabled|bind [::]:18081 interface lo
+acl a src 10.0.0.1|log-format x|disabled|bind [::]:18081 interface lo|bind /x defer-accept|bind /x tfo
 """
 STRICTER_BACKEND = """
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
@@ -120,7 +121,7 @@ STRICTER_SECTIONS = [
     f"{FRONTEND}{BACKEND}resolvers r\n nameserver n 10.0.0.1:53\n",
 ]
 # Refused by HAProxy 2.6 and accepted here on purpose.
-LENIENT_GLOBAL = "cpu-map auto|prometheus bind 127.0.0.1:18090"
+LENIENT_GLOBAL = "cpu-map auto|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash"
 LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081"
 LENIENT_BACKEND = """
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b

@@ -232,7 +232,7 @@ def test_numbers_and_slices(load_text: LoadText) -> None:
     assert [(b.key, b.frontend) for b in plan.binds] == [
         ("inet:0.0.0.0:1", 0),
         ("inet:0.0.0.0:2", 1),
-        ("inet6:[::]:2:v4v6", 1),
+        ("inet6:[::]:2", 1),
         ("inet:0.0.0.0:3", 2),
     ]
 
@@ -258,6 +258,21 @@ def test_numbers_and_slices(load_text: LoadText) -> None:
 def test_bind_addresses(address: str, keys: list[str], load_text: LoadText) -> None:
     plan = plan_of(load_text, f"{TIMEOUTS}listen l\n bind {address}\n server s 10.0.0.1:80\n")
     assert [bind.key for bind in plan.binds] == keys
+
+
+def test_bind_options_of_tcp_hold_for_each_address_of_the_line(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS}listen l\n bind :80,[::1]:80 defer-accept\n bind :81-82 tfo\n server s 10.0.0.1:80\n"
+    binds = plan_of(load_text, text).binds
+    assert [(bind.defer_accept, bind.tfo) for bind in binds] == [(True, False)] * 2 + [(False, True)] * 2
+
+
+def test_to_say_what_an_ipv6_socket_is_anyway_is_no_other_socket(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS}listen l\n bind [::]:80{{}}\n server s 10.0.0.1:80\n"
+    unsaid, dual, only = (plan_of(load_text, text.format(said)).binds[0] for said in ("", " v4v6", " v6only"))
+    system = Path("/proc/sys/net/ipv6/bindv6only")
+    same = only if system.exists() and system.read_text().strip() == "1" else dual
+    assert (unsaid.key, unsaid.v6only) == (same.key, same.v6only)
+    assert dual.key != only.key
 
 
 def test_metrics_in_both_ways(load_text: LoadText) -> None:
@@ -295,6 +310,21 @@ def test_numbers_instead_of_names(load_text: LoadText) -> None:
 @pytest.mark.parametrize("line", ["cpu-map auto", "cpu-map auto:1/1-4 0-3", "cpu-map auto:1/1-1 0"])
 def test_cpu_map_pins(line: str, load_text: LoadText) -> None:
     assert plan_of(load_text, f"global\n {line}\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n").process.pin
+
+
+@pytest.mark.parametrize(
+    ("lines", "pin", "steer"),
+    [
+        ("nbthread 2", False, False),
+        ("tune.reuseport hash", False, False),
+        ("tune.reuseport cpu", True, True),
+        ("cpu-map auto\n tune.reuseport hash", True, False),
+        ("tune.reuseport cpu\n tune.reuseport hash", False, False),
+    ],
+)
+def test_steering_by_cpu_needs_pinned_workers(lines: str, pin: bool, steer: bool, load_text: LoadText) -> None:
+    process = plan_of(load_text, f"global\n {lines}\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n").process
+    assert (process.pin, process.steer) == (pin, steer)
 
 
 def test_said_twice_in_global(load_text: LoadText) -> None:

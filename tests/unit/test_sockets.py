@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fastlb import sockets
+from fastlb import arrivals, sockets
 from fastlb.listeners import WIDE_RANGE, Listeners
 from fastlb.plan.model import Address, Bind, Location, Plan, Process
 
@@ -118,7 +118,7 @@ def test_newcomers_are_ignored_and_the_queue_is_served(port):
         socket.create_connection(("127.0.0.1", port)) as early,
         socket.socket() as late,
     ):
-        sockets.refuse_newcomers(listener)
+        arrivals.refuse_newcomers(listener)
         late.settimeout(0.1)
         with contextlib.suppress(TimeoutError):
             late.connect(("127.0.0.1", port))
