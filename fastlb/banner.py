@@ -41,6 +41,7 @@ def _workers(plan: Plan) -> str:
     count, cpus = limits.worker_count(plan), len(limits.allowed_cpus())
     origin = "nbthread" if plan.process.workers else "one for each CPU"
     pinned = ", each pinned to a CPU" if plan.process.pin else ""
+    pinned += ", busy polling" * plan.process.busy_polling
     return f"{count} ({origin}; {cpus} CPU{'s' * (cpus != 1)}){pinned}"
 
 

@@ -59,6 +59,7 @@ class Child:
             "op": "commit",
             "generation": deployment.generation,
             "hard_stop_ms": deployment.plan.process.hard_stop_after_ms,
+            "busy_polling": deployment.plan.process.busy_polling,
             "cpus": list(cpus),
         }
         answers.append(self._serve(commit, deployment, listeners))

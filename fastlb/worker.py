@@ -142,6 +142,7 @@ class _Worker:
         serving, self.serving = [*self.serving, *map(tuple, message["serve"])], []
         if message["op"] == "commit":
             self.engine.commit(message["generation"])
+            self.engine.set_busy_polling(bool(message["busy_polling"]))
             self.orphan_ms = message["hard_stop_ms"] or ORPHAN_MS
             if message["cpus"]:
                 os.sched_setaffinity(0, message["cpus"])

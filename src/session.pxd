@@ -192,6 +192,7 @@ ctypedef struct worker_t:
     plan_t *plan
     plan_t *plans
     uint8_t draining
+    uint8_t busy_polling  # never sleep: ask epoll again and again
     uint64_t logged_ms    # last time the master was told of log lines
     uint8_t log_waiting
     long log_second       # whose text is in log_date

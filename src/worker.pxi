@@ -227,6 +227,10 @@ cdef class Engine:
         if self.w.plan != NULL:
             self.serve(())
 
+    def set_busy_polling(self, bint on):
+        """Whether run() keeps its CPU busy while it waits, and so hears of events without the delay of waking up."""
+        self.w.busy_polling = on
+
     def run(self, int64_t timeout_ms=-1):
         """Serve until Python is needed: RUN_CONTROL, RUN_DRAINED or RUN_TIMEOUT. -1 waits without limit."""
         cdef worker_t *w = self.w

@@ -96,6 +96,9 @@ class GlobalSection:
 
     def _negated(self, args: Args) -> None:
         """``no log`` clears the targets; HAProxy allows ``no`` before a few more keywords that are not built yet."""
+        if args.words[0].text == "no" and args.accept("busy-polling"):
+            self.set("busy_polling", False, args)
+            return
         word = args.need("a keyword")
         if args.words[0].text == "no" and word.text == "log":
             args.end()
@@ -104,7 +107,9 @@ class GlobalSection:
         if word.text not in GLOBAL_KEYWORDS.supported:
             GLOBAL_KEYWORDS.find(word, args.report)
             return
-        raise ConfigError(word.location, f"{quote(args.said)} is not possible", "'no' goes before 'log'")
+        raise ConfigError(
+            word.location, f"{quote(args.said)} is not possible", "'no' goes before 'log' or 'busy-polling'"
+        )
 
 
 def metrics_path(args: Args) -> str:
@@ -177,6 +182,7 @@ def _reuseport(section: GlobalSection, args: Args) -> None:
 GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
     "keyword",
     {
+        "busy-polling": lambda section, args: section.set("busy_polling", True, args),
         "chroot": _chroot,
         "cpu-map": _cpu_map,
         "daemon": lambda section, args: section.set("daemon", True, args),

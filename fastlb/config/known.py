@@ -19,7 +19,7 @@ IGNORED_SECTIONS = words(
 )
 
 GLOBAL_NOT_YET = words(
-    """anonkey busy-polling close-spread-time cluster-secret cpu-affinity cpu-policy cpu-set default-path description
+    """anonkey close-spread-time cluster-secret cpu-affinity cpu-policy cpu-set default-path description
     dns-accept-family expose-deprecated-directives expose-experimental-directives external-check fd-hard-limit
     force-cfg-parser-pause grace harden.reject-privileged-ports.tcp insecure-fork-wanted insecure-setuid-wanted
     load-server-state-from-file localpeer max-spread-checks max-threads-per-group maxconnrate maxpipes maxsessrate

@@ -201,6 +201,7 @@ class Global:
     nbthread: Said[int] | None = None
     pin: Said[bool] | None = None
     steer: Said[bool] | None = None
+    busy_polling: Said[bool] | None = None
     nofile: Said[int] | None = None
     user: Said[str] | None = None
     uid: Said[int] | None = None

@@ -190,6 +190,7 @@ class Process:
     workers: int = 0
     pin: bool = False
     steer: bool = False
+    busy_polling: bool = False
     maxconn: int = 0
     nofile: int = 0
     user: str | None = None

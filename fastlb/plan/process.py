@@ -21,6 +21,7 @@ def plan_process(said: Global, logs: tuple[int, ...], report: Report) -> Process
         workers=value_of(said.nbthread, 0),
         pin=value_of(said.pin, False) or steer,  # a worker that moves would leave its connections behind
         steer=steer,
+        busy_polling=value_of(said.busy_polling, False),
         maxconn=value_of(said.maxconn, 0),
         nofile=value_of(said.nofile, 0),
         user=user,

@@ -27,6 +27,7 @@ log 127.0.0.1 format foo local0|log global|no log|log stdout|log stdout format r
 log unix@/x local0|log localhost local0|log 127.0.0.1:1-5 local0|log [::1]:5 local0|log ::1 local0|maxcon 5
 cpu-map auto:1/1-2 0-1|cpu-map auto:1/1-2 0-3|maxconn 5 # comment|log-tag "a"'b'|log-tag "a|log-tag 'a|log-tag a\\xz
 log-tag "${NOPE-a}"|log-tag "${NOPE:-a}"|log-tag "${1}"|log-tag "$"|master-worker|log-tag a\\ b\\ c d
+busy-polling|no busy-polling|busy-polling x
 """
 AGREED_FRONTEND = """
 maxconn 5|maxconn|maxconn 3 4|timeout client 3s|timeout client 3s 4|timeout client|timeout cleint 3|timeout client 5sec

@@ -327,6 +327,14 @@ def test_steering_by_cpu_needs_pinned_workers(lines: str, pin: bool, steer: bool
     assert (process.pin, process.steer) == (pin, steer)
 
 
+@pytest.mark.parametrize(
+    ("lines", "on"), [("nbthread 2", False), ("busy-polling", True), ("busy-polling\n no busy-polling", False)]
+)
+def test_busy_polling_can_be_switched_off_again(lines: str, on: bool, load_text: LoadText) -> None:
+    text = f"global\n {lines}\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n"
+    assert plan_of(load_text, text).process.busy_polling is on
+
+
 def test_said_twice_in_global(load_text: LoadText) -> None:
     result = load_text(
         f"global\n maxconn 5\n nbthread 2\nglobal\n maxconn 6\n nbthread 3\n{TIMEOUTS}{LISTEN} server s 10.0.0.1:80\n"
