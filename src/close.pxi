@@ -25,7 +25,7 @@ cdef bint session_resets_server(session_t *s, uint8_t cause) noexcept nogil:
 cdef void session_say_fin(session_t *s, uint8_t cause) noexcept nogil:
     # A timeout ends both sides by FIN, as HAProxy does; the RST behind it only keeps the port out of TIME_WAIT.
     if s.state == SESSION_ESTABLISHED and (cause == CAUSE_CLIENT_TIMEOUT or cause == CAUSE_SERVER_TIMEOUT):
-        shutdown(s.server.fd, SHUT_WR)
+        net_finish(s.server.fd)
 
 
 cdef uint64_t flow_undelivered(flow_t *f, end_t *sink, bint reset, uint32_t handshake) noexcept nogil:

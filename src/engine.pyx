@@ -15,9 +15,12 @@ cdef extern from *:
     #include <assert.h>
     #include <malloc.h>
     #include <string.h>
+    #include <sys/ioctl.h>
     #ifdef FASTLB_DEBUG
+    static int debug_is_empty(int pipe) { int n = 0; return ioctl(pipe, FIONREAD, &n) == 0 && n == 0; }
     #define debug_poison(p, n) memset((p), 0xA5, (n))
     #else
+    #define debug_is_empty(pipe) 1
     #define debug_poison(p, n) ((void)0)
     #endif
     #define debug_assert(x) assert(x)
@@ -31,6 +34,7 @@ cdef extern from *:
     #endif
     """
     const char *BUILD_NAME
+    bint debug_is_empty(int pipe) noexcept nogil
     void debug_poison(void *p, size_t n) noexcept nogil
     void debug_assert(bint condition) noexcept nogil
     int count_trailing_zeros(uint64_t x) noexcept nogil

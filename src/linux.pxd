@@ -25,15 +25,7 @@ cdef extern from "<sys/socket.h>" nogil:
         SOL_SOCKET, SO_ERROR, SO_LINGER, SO_OOBINLINE, SO_KEEPALIVE
         SHUT_WR
         MSG_NOSIGNAL, MSG_DONTWAIT, MSG_MORE
-    int socket(int family, int kind, int protocol)
-    int connect(int fd, const sockaddr *address, socklen_t size)
-    int accept4(int fd, sockaddr *address, socklen_t *size, int flags)
-    int getsockopt(int fd, int level, int name, void *value, socklen_t *size)
-    int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
     int getsockname(int fd, sockaddr *address, socklen_t *size)
-    ssize_t recv(int fd, void *data, size_t size, int flags)
-    ssize_t send(int fd, const void *data, size_t size, int flags)
-    int shutdown(int fd, int how)
 
 
 cdef extern from "<netinet/in.h>" nogil:
@@ -82,7 +74,6 @@ cdef extern from "<sys/epoll.h>" nogil:
     enum:
         EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL
     int epoll_create1(int flags)
-    int epoll_ctl(int epoll, int operation, int fd, epoll_event *event)
     int epoll_wait(int epoll, epoll_event *events, int maximum, int timeout_ms)
 
 
@@ -94,11 +85,9 @@ cdef extern from "<fcntl.h>" nogil:
         SPLICE_F_MOVE, SPLICE_F_NONBLOCK
     int fcntl(int fd, int command, ...)
     int open(const char *path, int flags, ...)
-    ssize_t splice(int source, void *source_at, int destination, void *destination_at, size_t size, unsigned int flags)
 
 
 cdef extern from "<unistd.h>" nogil:
-    int pipe2(int *fds, int flags)
     int close(int fd)
     ssize_t read(int fd, void *data, size_t size)
     ssize_t write(int fd, const void *data, size_t size)
@@ -107,7 +96,6 @@ cdef extern from "<unistd.h>" nogil:
 
 
 cdef extern from "<sys/ioctl.h>" nogil:
-    int ioctl(int fd, unsigned long request, ...)
     const unsigned long FIONREAD
 
 
@@ -153,3 +141,20 @@ cdef extern from "<time.h>" nogil:
 
 cdef extern from "<stdio.h>" nogil:
     int snprintf(char *text, size_t size, const char *format, ...)
+
+
+# What only net.pxi calls: debug builds can make these fail.
+cdef extern from "faults.h" nogil:
+    ssize_t recv "call_recv"(int fd, void *data, size_t size, int flags)
+    ssize_t send "call_send"(int fd, const void *data, size_t size, int flags)
+    ssize_t splice "call_splice"(int source, void *source_at, int sink, void *sink_at, size_t size, unsigned int flags)
+    int accept4 "call_accept4"(int fd, sockaddr *address, socklen_t *size, int flags)
+    int connect "call_connect"(int fd, const sockaddr *address, socklen_t size)
+    int socket "call_socket"(int family, int kind, int protocol)
+    int setsockopt "call_setsockopt"(int fd, int level, int name, const void *value, socklen_t size)
+    int getsockopt "call_getsockopt"(int fd, int level, int name, void *value, socklen_t *size)
+    int epoll_ctl "call_epoll_ctl"(int epoll, int operation, int fd, epoll_event *event)
+    int pipe2 "call_pipe2"(int *fds, int flags)
+    int pipe_fcntl "call_fcntl"(int fd, int command, int value)
+    int shutdown "call_shutdown"(int fd, int how)
+    int ioctl "call_ioctl"(int fd, unsigned long request, int *value)

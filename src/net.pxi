@@ -1,4 +1,5 @@
-# Every system call on a socket, once: EINTR retried, failure returned as -errno, never both.
+# Every system call on a socket or pipe, once: EINTR retried, failure returned as -errno, never both. So this is also
+# where debug builds inject faults: see faults.h.
 
 cdef ssize_t net_recv(int fd, void *data, size_t size) noexcept nogil:
     cdef ssize_t n
@@ -84,6 +85,11 @@ cdef void net_keepalive(int fd) noexcept nogil:
     net_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES)
 
 
+cdef void net_finish(int fd) noexcept nogil:
+    # It fails when the connection is lost already, which epoll reports by itself.
+    shutdown(fd, SHUT_WR)
+
+
 cdef void net_close(int fd) noexcept nogil:
     close(fd)
 
@@ -95,6 +101,23 @@ cdef void net_reset(int fd) noexcept nogil:
     hard.l_linger = 0
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard))
     close(fd)
+
+
+cdef int net_pipe(int *fds, int wanted) noexcept nogil:
+    # Its size in bytes, which is not always the one wanted (0: any). The kernel gives less than usual to a user whose
+    # pipes are over pipe-user-pages-soft.
+    cdef int size
+    if pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1:
+        return -errno
+    if wanted:
+        pipe_fcntl(fds[0], F_SETPIPE_SZ, wanted)
+    size = pipe_fcntl(fds[0], F_GETPIPE_SZ, 0)
+    if size >= 0:
+        return size
+    size = -errno
+    close(fds[0])
+    close(fds[1])
+    return size
 
 
 cdef int net_readable_bytes(int fd) noexcept nogil:

@@ -8,15 +8,15 @@ cdef int pipe_open(worker_t *w) noexcept nogil:
     cdef pipe_pool_t *pool = &w.pool
     cdef int fds[2]
     cdef uint32_t index
+    cdef int size
     if pool.free_count == 0 or <int64_t>(pool.open_count + w.row.counters.connections + 1) * 2 > w.descriptor_limit:
         return -1
-    if pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1:
+    size = net_pipe(fds, PIPE_LARGE_BYTES if pool.open_count < PIPES_LARGE else 0)
+    if size < 0:
         return -1
-    if pool.open_count < PIPES_LARGE:
-        fcntl(fds[0], F_SETPIPE_SZ, PIPE_LARGE_BYTES)
-    if fcntl(fds[0], F_GETPIPE_SZ) < 65536:
-        close(fds[0])
-        close(fds[1])
+    if size < 65536:
+        net_close(fds[0])
+        net_close(fds[1])
         return -1
     pool.free_count -= 1
     index = pool.free[pool.free_count]
@@ -44,8 +44,8 @@ cdef int pipe_take(worker_t *w) noexcept nogil:
 
 cdef void pipe_discard(worker_t *w, int index) noexcept nogil:
     cdef pipe_pool_t *pool = &w.pool
-    close(pool.pipes[index].reader)
-    close(pool.pipes[index].writer)
+    net_close(pool.pipes[index].reader)
+    net_close(pool.pipes[index].writer)
     pool.free[pool.free_count] = <uint32_t>index
     pool.free_count += 1
     pool.open_count -= 1
@@ -59,7 +59,7 @@ cdef void pipe_release(worker_t *w, int index, uint32_t pending) noexcept nogil:
     if pending or pool.idle_count >= PIPES_IDLE_LIMIT:
         pipe_discard(w, index)
         return
-    debug_assert(net_readable_bytes(pool.pipes[index].reader) == 0)
+    debug_assert(debug_is_empty(pool.pipes[index].reader))
     pool.idle[pool.idle_count] = <uint32_t>index
     pool.idle_count += 1
     store_relaxed(&w.row.counters.pipes_idle, pool.idle_count)

@@ -166,7 +166,7 @@ cdef void flow_finish(worker_t *w, session_t *s, flow_t *f, end_t *sink, flow_t 
         return
     f.state = FLOW_SHUT
     if other.state != FLOW_SHUT:
-        shutdown(sink.fd, SHUT_WR)
+        net_finish(sink.fd)
         timer_update(w, s)
 
 
