@@ -78,6 +78,18 @@ cdef void session_leave_backend(worker_t *w, session_t *s, uint8_t state) noexce
     sub(&w.row.backends[s.backend.slot].sessions, 1)
 
 
+cdef void session_poison(worker_t *w, session_t *s) noexcept nogil:
+    # Debug builds: what is read of a session after its end is garbage. These few outlive it; see session_init().
+    cdef uint32_t generation = s.generation
+    cdef uint32_t ready_next = s.ready_next
+    cdef uint8_t ready = s.ready
+    debug_poison(&w.colds[session_index(w, s)], sizeof(cold_t))
+    debug_poison(s, sizeof(session_t))
+    s.generation = generation
+    s.ready_next = ready_next
+    s.ready = ready
+
+
 cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil:
     cdef uint32_t index = session_index(w, s)
     cdef uint8_t state = s.state
@@ -102,8 +114,9 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     sub(&w.row.counters.connections, 1)
     add(&w.row.counters.sessions_closed_total, 1)
     listen_wake(w, s.frontend)
+    plan_release(w, s.plan)
+    session_poison(w, s)
     s.state = SESSION_FREE
     s.deadline_ms = NEVER
-    plan_release(w, s.plan)
     w.free_sessions[w.free_count] = index
     w.free_count += 1

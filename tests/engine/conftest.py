@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engine_peers import Handler
+from system.harness.scale import Scale
 
 
 @pytest.fixture
@@ -42,3 +43,9 @@ def serve() -> Iterator[Callable[[Handler], int]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def scale(record_property: Callable[[str, object], None]) -> Scale:
+    """Scales counts by FASTLB_SCALE; the summary says what was really run."""
+    return Scale(lambda note: record_property("scale", note))
