@@ -215,8 +215,8 @@ cdef void session_abort(worker_t *w, session_t *s) noexcept nogil:
         other.flags |= END_DEAD
         session_close(w, s, s.cause)
         return
-    if verdict == PUMP_SOURCE_DEAD:
-        f.state = FLOW_DRAINING
+    if verdict == PUMP_SOURCE_DEAD or (f.state == FLOW_OPEN and not lost.flags & END_READABLE):
+        f.state = FLOW_DRAINING  # it is read empty: one that lives (we had no memory for it) may never say more
     if f.state != FLOW_OPEN and not f.pending:
         session_linger_begin(w, s)
     elif verdict == PUMP_MORE:
