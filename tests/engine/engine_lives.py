@@ -14,7 +14,7 @@ from engine_actors import Acked, Actor, Finish, Read, ReadToEnd, Reset, Send, St
 from engine_inside import Inside, listen, open_descriptors
 from engine_workers import make_plan
 
-PATIENCE = float(os.environ.get("FASTLB_PATIENCE", "1"))
+IDLE_LIMIT_MS = 2000 * float(os.environ.get("FASTLB_PATIENCE", "1"))  # of turns in which no peer gets anywhere
 REQUEST = b"Where is it?"
 ANSWER = b"Behind you."
 BULK = random.Random(1).randbytes(1_000_000)
@@ -104,7 +104,7 @@ class Scene:
         while not self._is_over():
             idle_ms = 0 if self._step() else idle_ms + 1
             self.inside.turn(min(idle_ms, 1))
-            if idle_ms > 5000 * PATIENCE:
+            if idle_ms > IDLE_LIMIT_MS:
                 raise AssertionError(f"it does not end: {self.outcome()}, {self.inside.engine.balance_sheet()}")
 
     def _connect(self) -> Actor:
