@@ -56,6 +56,7 @@ class Link:
         await self._loop.sock_sendall(self._sock, part)
         self.sent += count
         self.touched = time.monotonic()
+        await asyncio.sleep(0)  # where the kernel takes everything, the others would never have their turn
 
     async def send_all(self, chunk: int, pauses: Random | None = None) -> None:
         """What the header announced, in parts of ``chunk`` bytes, with a pause after some of them; then FIN."""
@@ -70,6 +71,7 @@ class Link:
         part = await self._loop.sock_recv(self._sock, most)
         self.down.feed(part)
         self.touched = time.monotonic()
+        await asyncio.sleep(0)
         return part
 
     async def receive_all(self) -> None:

@@ -18,7 +18,7 @@ SESSIONS = ("fastlb_frontend_sessions", "fastlb_backend_sessions", "fastlb_serve
             "fastlb_worker_connections")  # fmt: skip
 NOTHING = ("fastlb_backend_queued_sessions", "fastlb_server_queued_sessions", "fastlb_server_connecting",
            "fastlb_worker_buffers")  # fmt: skip
-MASTER_MIB, WORKER_MIB, DESCRIPTORS = 8.0, 8.0, 3.0  # growth over a run that is not yet growth
+MEMORY_MIB, DESCRIPTORS = 6.0, 4.0  # growth over a run that is not yet growth
 
 
 async def moment(stage: Stage, trend: Trend) -> None:
@@ -76,18 +76,23 @@ async def _no_zombies(stage: Stage) -> None:
 
 
 async def _measure(stage: Stage, trend: Trend) -> None:
-    """Memory in MiB, and descriptors without those of connections and pipes; by the number of workers there are."""
-    at_s, crew = stage.books.elapsed_s(), f" ({stage.balancer.shape.workers} workers)"
-    trend.add("master MiB", at_s, processes.rss_kib(stage.balancer.pid) / 1024, MASTER_MIB)
-    trend.add(f"master descriptors{crew}", at_s, _descriptors(stage.balancer.pid), DESCRIPTORS)
-    now = await stage.balancer.scrape()
-    for number, pid in enumerate((await stage.balancer.workers())[:2]):
-        if not pid:
-            continue
+    """Memory in MiB, and descriptors without those of connections and pipes; by how many workers there are."""
+    pids, now = await stage.balancer.workers(), await stage.balancer.scrape()
+    draining = sum(map(bool, pids)) - stage.balancer.shape.workers
+    crew = f" ({stage.balancer.shape.workers} workers" + f", {draining} draining" * (draining > 0) + ")"
+    _measure_one(stage, trend, f"master{crew}", stage.balancer.pid, 0)
+    for number, pid in enumerate(pids[:2]):
         label = str(number)
         used = now.sum("fastlb_worker_connections", worker=label) + now.sum("fastlb_worker_pipes", worker=label)
-        trend.add(f"worker {number} MiB", at_s, processes.rss_kib(pid) / 1024, WORKER_MIB)
-        trend.add(f"worker {number} descriptors{crew}", at_s, _descriptors(pid) - 2 * used, DESCRIPTORS)
+        if pid:
+            _measure_one(stage, trend, f"worker {number}{crew}", pid, 2 * used)
+
+
+def _measure_one(stage: Stage, trend: Trend, name: str, pid: int, in_use: int) -> None:
+    who, _, crew = name.partition(" (")
+    at_s = stage.books.elapsed_s()
+    trend.add(f"{who}: MiB", at_s, processes.rss_kib(pid) / 1024, MEMORY_MIB)
+    trend.add(f"{who}: descriptors ({crew}", at_s, _descriptors(pid) - in_use, DESCRIPTORS)
 
 
 def _descriptors(pid: int) -> int:

@@ -55,6 +55,7 @@ class Talk:
         if not part:
             part = await self._loop.sock_recv(self.sock, CHUNK)
         self.check.feed(part)
+        await asyncio.sleep(0)  # where there is always more, the others would never have their turn
         return part
 
     async def receive_all(self) -> None:
@@ -68,6 +69,7 @@ class Talk:
     async def send(self, data: bytes) -> None:
         self.sent.update(data)
         await self._loop.sock_sendall(self.sock, data)
+        await asyncio.sleep(0)
 
     async def send_down(self, until: asyncio.Event | None = None) -> None:
         """The down stream, at the pace that was asked for; ``until`` ends it early."""
