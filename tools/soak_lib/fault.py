@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from harness.waiting import PATIENCE
+
 from soak_lib.balancer import Balancer
 from soak_lib.books import Books
 from soak_lib.load import Load
 from soak_lib.logs import LogSink
 from soak_lib.servers import Server
 
-RECOVERY_S = 20.0  # within which everything must be as before
+RECOVERY_S = 20.0 * PATIENCE  # within which everything must be as before
 
 
 @dataclass

@@ -18,10 +18,13 @@ FAULTS = [
 
 
 class Deck:
-    """Deals faults at random, each as often as the others: all are dealt before one comes again."""
+    """Deals faults at random, each as often as the others: all are dealt before one comes again.
+
+    Its ``rng`` decides about the series and nothing else, so that a seed stands for a series of faults.
+    """
 
     def __init__(self, rng: Random, own_network: bool, only: Collection[str] = ()) -> None:
-        self._rng = rng
+        self.rng = rng
         here = [each for each in FAULTS if own_network or not each.needs_network]
         self._usable = [each for each in here if not only or each.name in only]
         self._left: list[Fault] = []
@@ -32,7 +35,7 @@ class Deck:
             return None
         if not any(each.group != without_group for each in self._left):
             more = list(self._usable)
-            self._rng.shuffle(more)
+            self.rng.shuffle(more)
             self._left += more
         chosen = next(each for each in self._left if each.group != without_group)
         self._left.remove(chosen)
@@ -48,14 +51,14 @@ async def commit(stage: Stage, fault: Fault) -> None:
             stage.books.violate("recovery", f"{fault.name}: {error!r}")
 
 
-async def series(stage: Stage, deck: Deck, count: int, goes_on: Callable[[], bool]) -> None:
-    """``count`` faults with pauses between them, as long as it ``goes_on``; now and then two overlap."""
-    for _ in range(count):
-        await asyncio.sleep(stage.rng.uniform(0.5, 3))
+async def series(stage: Stage, deck: Deck, goes_on: Callable[[], bool]) -> None:
+    """One to four faults with pauses between them, as long as it ``goes_on``; now and then two overlap."""
+    for _ in range(deck.rng.randint(1, 4)):
+        await asyncio.sleep(deck.rng.uniform(0.5, 3))
         first = deck.deal()
         if not first or not goes_on():
             return
-        second = deck.deal(first.group) if stage.rng.random() < 0.3 else None
+        second = deck.deal(first.group) if deck.rng.random() < 0.3 else None
         await asyncio.gather(commit(stage, first), *([_later(stage, second)] if second else []))
 
 

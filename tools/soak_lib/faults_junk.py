@@ -8,10 +8,12 @@ import socket
 import struct
 import time
 
+from harness.waiting import PATIENCE
+
 from soak_lib.fault import Stage, fault
 from soak_lib.faults_workers import connect_many
 
-SCRAPE_S = 5.0
+SCRAPE_S = 5.0 * PATIENCE
 
 
 @fault("junk")

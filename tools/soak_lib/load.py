@@ -13,7 +13,7 @@ from soak_lib.clients import KINDS, Kind
 from soak_lib.link import Link
 from soak_lib.wire import EarlyEnd, WrongBytes
 
-STALL_S = 45.0  # more than any timeout of the configuration: a connection that stands still that long is lost
+STALL_S = 32.0  # more than any timeout of the configuration: a connection that stands still that long is lost
 BREAK_AFTER = 20  # conversations, before the load does what it was told to do wrong
 
 
@@ -105,7 +105,11 @@ class Load:
         except asyncio.CancelledError:
             if not conversation.stalled:
                 raise
-            self._books.ended(kind.name, f"{link.header} stands still since {STALL_S} s at {link.received} bytes")
+            self._books.ended(
+                kind.name,
+                f"{link.header} stands still since {STALL_S} s at {link.received} bytes",
+                link.touched + 0.5,  # what is to explain it happened then: a lost reset is not repeated
+            )
         finally:
             link.close()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from harness.waiting import PATIENCE
+
 from soak_lib.books import END, SILENT, UNREADY
 from soak_lib.fault import Stage
 
-HEARTBEAT_S = 2.5  # a worker turns its loop twice a second; the rest is for a slow machine
+HEARTBEAT_S = 2.5 * PATIENCE  # a worker turns its loop twice a second; the rest is for a slow machine
 REMOVED = "reload server removed or added"  # this fault lets the counters of one server be forgotten
 
 Series = dict[tuple[str, ...], float]

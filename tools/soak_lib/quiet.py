@@ -8,12 +8,13 @@ import time
 from harness import processes
 from harness.samples import Samples
 from harness.sheet import total
+from harness.waiting import PATIENCE
 
 from soak_lib.fault import Stage
 from soak_lib.load import STALL_S
 from soak_lib.trend import Trend
 
-TRUTH_S, TRUTH_AFTER_LOSS_S = 10.0, 40.0
+TRUTH_S, TRUTH_AFTER_LOSS_S = 5.0 * PATIENCE, 40.0
 SESSIONS = ("fastlb_frontend_sessions", "fastlb_backend_sessions", "fastlb_server_sessions", "fastlb_worker_sessions",
             "fastlb_worker_connections")  # fmt: skip
 NOTHING = ("fastlb_backend_queued_sessions", "fastlb_server_queued_sessions", "fastlb_server_connecting",

@@ -60,7 +60,7 @@ class Soak:
 
     def __init__(self, options: argparse.Namespace, stage: Stage, own_network: bool) -> None:
         self._options, self._stage, self._own_network = options, stage, own_network
-        self._deck = Deck(stage.rng, own_network, options.only)
+        self._deck = Deck(Random(options.seed), own_network, options.only)
         self._monitor, self._trend = Monitor(stage), Trend()
         self._stop = asyncio.Event()
         self.ended = "ended as planned"
@@ -72,6 +72,7 @@ class Soak:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._end, "interrupted")
         self._stage.log.read()
+        print(f"fastlb runs as pid {self._stage.balancer.pid}, clients have begun", flush=True)
         load = asyncio.ensure_future(self._stage.load.run())
         jobs = [asyncio.ensure_future(job) for job in (self._cycles(), self._looks(), self._stop.wait())]
         try:
@@ -95,7 +96,7 @@ class Soak:
     async def _cycles(self) -> None:
         """Some faults, then a quiet moment, again and again."""
         while self._time_left() > 0:
-            await series(self._stage, self._deck, self._stage.rng.randint(1, 4), lambda: self._time_left() > 0)
+            await series(self._stage, self._deck, lambda: self._time_left() > 0)
             await quiet.moment(self._stage, self._trend)
 
     async def _looks(self) -> None:
@@ -161,7 +162,7 @@ def _stage(options: argparse.Namespace) -> Iterator[Stage]:
         balancer = Balancer(shape, directory, ports.take())
         load = Load(books, [shape.even, shape.least], options.rate, options.seed, options.broken)
         try:
-            yield Stage(balancer, servers, load, books, log, Random(options.seed), ports.take(), directory)
+            yield Stage(balancer, servers, load, books, log, Random(options.seed + 1), ports.take(), directory)
         finally:
             books.check("orderly end", balancer.end() == 0, "it did not end with status 0")
     finally:
