@@ -1,4 +1,4 @@
-"""Reloads under load. None of them explains anything: no connection may notice."""
+"""Reloads under load. None of them explains the end of a connection."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from harness.client import refused
 
+from soak_lib.books import UNREADY
 from soak_lib.fault import RECOVERY_S, Stage, fault
 from soak_lib.shape import Shape
 
@@ -26,9 +27,9 @@ async def reload_maxconn_of_servers(stage: Stage) -> None:
     await _reload(stage, replace(stage.balancer.shape, limit=limit))
 
 
-@fault("reload")
+@fault("reload", (UNREADY,), grace=1)
 async def reload_number_of_workers(stage: Stage) -> None:
-    """Two become three, three become two; the third finishes its sessions first."""
+    """Two become three, three become two; the third finishes its sessions first. Until it serves, one is missing."""
     workers = 5 - stage.balancer.shape.workers
     await _reload(stage, replace(stage.balancer.shape, workers=workers))
     ready = await stage.balancer.until(

@@ -66,11 +66,15 @@ class Monitor:
         if self._books.faults[REMOVED] != self._removals or REMOVED in self._books.under():
             before = {key: value for key, value in before.items() if not self._removable(key)}
         self._removals = self._books.faults[REMOVED] - (REMOVED in self._books.under())
-        fallen = [
-            f"{' '.join(key)}: {before[key]:g} -> {now[key]:g}" for key in before.keys() & now if now[key] < before[key]
-        ]
-        self._books.check("counters", not fallen, "; ".join(sorted(fallen)[:5]))
+        wrong = fallen(before, now)
+        self._books.check("counters", not wrong, "; ".join(wrong[:5]))
         self._counters = now
 
     def _removable(self, key: tuple[str, ...]) -> bool:
         return "proxy=even" in key and f"server={self._stage.servers[-1].name}" in key
+
+
+def fallen(before: Series, now: Series) -> list[str]:
+    """Series that have decreased. One that is not there any more has not: its proxy or server is gone."""
+    both = sorted(before.keys() & now)
+    return [f"{' '.join(key)}: {before[key]:g} -> {now[key]:g}" for key in both if now[key] < before[key]]

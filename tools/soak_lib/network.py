@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 DROP = 2  # TC_ACT_SHOT
 
 
 def prepare() -> None:
-    """In a fresh namespace: the place where filters go."""
+    """In a fresh namespace: the place where filters go, and short queues of datagrams, so that a stuck log is felt."""
     tc("qdisc", "add", "dev", "lo", "clsact")
+    Path("/proc/sys/net/unix/max_dgram_qlen").write_text("10")
 
 
 @contextmanager
