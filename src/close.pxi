@@ -11,20 +11,32 @@ cdef void session_close_end(end_t *end, bint reset) noexcept nogil:
     end.flags = 0
 
 
+cdef bint flow_is_cut(flow_t *f, end_t *source, uint8_t cause) noexcept nogil:
+    # A timeout gives up bytes of this flow that the sink's kernel does not have. (Of an abort the sink is told anyway.)
+    if cause != CAUSE_CLIENT_TIMEOUT and cause != CAUSE_SERVER_TIMEOUT or f.state == FLOW_SHUT:
+        return False
+    return f.pending != 0 or (source.flags & END_READABLE != 0 and net_readable_bytes(source.fd) > 0)
+
+
 cdef bint session_resets_client(session_t *s, uint8_t cause) noexcept nogil:
-    # A FIN would tell the client that all is well: never after an abort of the server's or our own end.
-    return cause == CAUSE_SERVER_ABORT or cause == CAUSE_SHUTDOWN or s.client.flags & END_DEAD != 0
+    # A FIN would tell the client that all is well: never after an abort of the server's or our own end, nor in the
+    # middle of what the server said.
+    return (cause == CAUSE_SERVER_ABORT or cause == CAUSE_SHUTDOWN or s.client.flags & END_DEAD != 0
+            or flow_is_cut(&s.down, &s.server, cause))
 
 
 cdef bint session_resets_server(session_t *s, uint8_t cause) noexcept nogil:
     # As long as its FIN is unseen nothing more is wanted from it; RST leaves no TIME_WAIT on a port of ours.
     return cause != CAUSE_NORMAL and (
-        s.server.flags & END_FIN_READ == 0 or s.server.flags & END_DEAD != 0 or cause == CAUSE_CLIENT_ABORT)
+        s.server.flags & END_FIN_READ == 0 or s.server.flags & END_DEAD != 0 or cause == CAUSE_CLIENT_ABORT
+        or flow_is_cut(&s.up, &s.client, cause))
 
 
 cdef void session_say_fin(session_t *s, uint8_t cause) noexcept nogil:
     # A timeout ends both sides by FIN, as HAProxy does; the RST behind it only keeps the port out of TIME_WAIT.
-    if s.state == SESSION_ESTABLISHED and (cause == CAUSE_CLIENT_TIMEOUT or cause == CAUSE_SERVER_TIMEOUT):
+    if s.state != SESSION_ESTABLISHED or flow_is_cut(&s.up, &s.client, cause):
+        return
+    if cause == CAUSE_CLIENT_TIMEOUT or cause == CAUSE_SERVER_TIMEOUT:
         net_finish(s.server.fd)
 
 
@@ -100,9 +112,9 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     s.cause = cause
     session_count_bytes(w, s, reset_client, reset_server)
     session_count_end(w, s, cause)
+    session_say_fin(s, cause)
     flow_drop(w, &s.up)
     flow_drop(w, &s.down)
-    session_say_fin(s, cause)
     session_close_end(&s.client, reset_client)
     session_close_end(&s.server, reset_server)
     timer_unlink(w, index)
