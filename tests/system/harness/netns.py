@@ -36,6 +36,25 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True)
 
 
+@contextmanager
+def vanished(port: int) -> Iterator[None]:
+    """While the body runs, no packet from or to this TCP port arrives anywhere, and nobody is told (tc-bpf(8)).
+
+    For a namespace of one's own. The program: drop when the source or the destination port is this one.
+    """
+    device = ("dev", "lo", "ingress", "prio", str(port), "protocol", "ip", "bpf")
+    tc("qdisc", "replace", "dev", "lo", "clsact")
+    tc("filter", "add", *device, "da", "bytecode", f"6,40 0 0 34,21 2 0 {port},40 0 0 36,21 0 1 {port},6 0 0 2,6 0 0 0")
+    try:
+        yield
+    finally:
+        tc("filter", "del", *device)
+
+
+def tc(*words: str) -> None:
+    subprocess.run(["tc", *words], check=True)
+
+
 def counters() -> dict[str, int]:
     """TcpExt counters of this namespace (nstat names without prefix), e.g. ListenOverflows, TCPAbortOnData."""
     names, values = (line.split()[1:] for line in Path("/proc/net/netstat").read_text().splitlines()[:2])

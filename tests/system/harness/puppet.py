@@ -9,9 +9,11 @@ from .client import TIMEOUT_S
 class Puppet:
     """Listens from the start (the kernel completes handshakes), speaks only when the test does."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", backlog: int = 512) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", backlog: int = 512, rcvbuf: int = 0) -> None:
         self.host, self.port = host, port
         self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if rcvbuf:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)  # accepted sockets inherit it
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind((host, port))
         self._listener.listen(backlog)
@@ -62,6 +64,17 @@ class BlackHole:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+    def accept(self, timeout_s: float = TIMEOUT_S) -> socket.socket:
+        """From now on it answers: the next SYN that a client repeats is taken. Returns the first such connection."""
+        ours = {filler.getsockname()[1] for filler in self._fillers}
+        self._listener.settimeout(timeout_s)
+        while True:
+            sock, (_, port) = self._listener.accept()
+            if port not in ours:
+                sock.settimeout(TIMEOUT_S)
+                return sock
+            self._fillers.append(sock)
 
     def close(self) -> None:
         for filler in self._fillers:
