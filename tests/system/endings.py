@@ -71,6 +71,7 @@ def sections(scene, black_hole, closed):
         listen("noserver"),
         listen("queue", f"timeout queue {QUICK}", f"{plain} maxconn 1"),
         listen("queueleft", f"{plain} maxconn 1"),
+        scene.section("frontend", "cqueue", f"timeout client {QUICK}", "default_backend queueleft"),
     ]
 
 
@@ -83,8 +84,11 @@ class Scene:
 
     def listen(self, name, *words):
         """A ``listen`` section on a port of its own."""
+        return self.section("listen", name, *words)
+
+    def section(self, kind, name, *words):
         self._listeners[name] = self._ports.take()
-        return "\n        ".join([f"listen {name}", f"bind 127.0.0.1:{self._listeners[name]}", *words])
+        return "\n        ".join([f"{kind} {name}", f"bind 127.0.0.1:{self._listeners[name]}", *words])
 
     def client(self, name):
         return connect(("127.0.0.1", self._listeners[name]))

@@ -181,3 +181,26 @@ def test_queue_timeout_and_leaving_the_queue(scene):
     assert scene.lines("queueleft") == [left]
     far.close()
     first.close()
+
+
+def test_client_timeout_in_the_queue(scene):
+    first, far = scene.pair("queueleft")
+    second = scene.client("cqueue")
+    read_to_end(second)
+    second.close()
+    waited = Line("cqueue queueleft/<NOSRV>", "cQ", counters="2/1/1/0/0", queues="0/1", connected=False)
+    assert scene.lines("cqueue") == [waited]
+    far.close()
+    first.close()
+
+
+@pytest.mark.parametrize("name, code", [("cleft", "CC"), ("cqueue", "CQ")])
+def test_client_resets_while_it_waits(scene, name, code):
+    """For a reset HAProxy 2.6 writes D, data, whenever it comes; its manual says what fastlb writes."""
+    first, far = scene.pair("queueleft")
+    client = scene.client(name)
+    time.sleep(0.1)
+    reset(client)
+    assert [one.state for one in scene.lines(name)] == ["CD" if scene.lb.kind == "haproxy" else code]
+    far.close()
+    first.close()
