@@ -1,9 +1,12 @@
 """Which clock ends a session and which does not. The log codes of each ending are in test_log_lines.py."""
 
+import socket
 import time
 
-from .harness.client import connect, elapsed_s, read_exactly, read_to_end, silent
+from .harness.client import FIN, connect, elapsed_s, read_exactly, read_to_end, silent
 from .harness.launch import BASE
+from .harness.processes import children, cpu_s
+from .harness.waiting import PATIENCE
 
 
 def config(port, server, *lines):
@@ -96,3 +99,43 @@ def test_retries_meet_the_connect_timeout_each(balancer, black_hole, port):
     assert read_to_end(client)[0] == b""
     assert elapsed_s(started) > 0.55, "three attempts of 200 ms"
     client.close()
+
+
+def test_half_closed_idlers_cost_nothing_and_go(fastlb, log, puppet, port, scale):
+    """B9: clients that have said their last and do not read. client-fin ends them; until then nobody spins."""
+    server = puppet()
+    lb = fastlb.start(f"""
+    global
+        nbthread 1
+        log {log} local0
+    {BASE.replace("nbthread 2", "")}
+        log global
+        option tcplog
+        timeout client-fin 1s
+    listen lb
+        bind 127.0.0.1:{port}
+        server s {server}
+    """)
+    clients = [half_closed(port, server) for _ in range(scale("idlers", 500, least=20))]
+    before = all_cpu_s(lb)
+    lines = log.wait_sessions(len(clients))
+    assert all_cpu_s(lb) - before < 0.2, "busy with clients that do nothing"
+    assert {line.state for line in lines} == {"cD"}
+    assert all(900 <= line.total_ms <= 1100 + 1000 * PATIENCE for line in lines)
+    for client in clients:
+        client.close()
+
+
+def half_closed(port, server):
+    """Its question and its FIN are through, the answer lies unread."""
+    client = connect(("127.0.0.1", port))
+    client.sendall(b"?")
+    client.shutdown(socket.SHUT_WR)
+    far = server.accept()
+    assert read_to_end(far) == (b"?", FIN)
+    far.sendall(b"never read")
+    return client
+
+
+def all_cpu_s(lb):
+    return cpu_s(lb.pid) + sum(map(cpu_s, children(lb.pid)))

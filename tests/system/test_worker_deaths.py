@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .harness.client import connect, elapsed_s, read_exactly, read_to_end, who
+from .harness.client import connect, elapsed_s, read_exactly, who
 from .harness.launch import BASE
 from .harness.load import banners, in_threads
 from .harness.processes import alive, cpu_s, zombies
@@ -148,21 +148,3 @@ def test_orphans_finish_what_they_carry(fastlb, peer, port):
     assert read_exactly(client, 5) == b"after"
     client.close()
     eventually(lambda: not any(map(alive, workers)), "the last orphan is gone", 5)
-
-
-def test_server_killed_in_its_reply(fastlb, peer, port):
-    """F8: the client gets what was sent, then an end; the next client gets the next server."""
-    hose, spare = peer("firehose", "hose"), peer("banner", "spare")
-    fastlb.start(f"""{BASE}
-    listen lb
-        bind 127.0.0.1:{port}
-        option redispatch
-        server hose {hose}
-        server spare {spare} backup
-    """)
-    client = connect(("127.0.0.1", port))
-    assert len(read_exactly(client, 10_000_000)) == 10_000_000
-    hose.stop()
-    got, _ = read_to_end(client)
-    assert set(got) <= {0}
-    client.close()

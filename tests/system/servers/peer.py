@@ -94,6 +94,14 @@ def firehose(sock, name):
         return {"sent": count}
 
 
+def doomed(sock, name):
+    """Sends random.Random(1) without end; when it is killed, its kernel resets its connections (linger 0)."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    block = random.Random(1).randbytes(1_000_003)
+    while True:
+        sock.sendall(block)
+
+
 def parts(sock):
     while part := sock.recv(BLOCK):
         yield part
@@ -144,7 +152,7 @@ def serve(sock, behaviour, name, events):
 
 
 def main(behaviour, name, listen_fd, events_path):
-    run = {f.__name__: f for f in (banner, hold, silent, echo, ping, duplex, tagged, rst, firehose)}[behaviour]
+    run = {f.__name__: f for f in (banner, hold, silent, echo, ping, duplex, tagged, rst, firehose, doomed)}[behaviour]
     listener = socket.socket(fileno=int(listen_fd))
     events = os.open(events_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     threading.stack_size(128 * 1024)
