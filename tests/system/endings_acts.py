@@ -58,8 +58,8 @@ def established(stage: Stage, cell: Cell, _: contextlib.ExitStack) -> Scene:
         actor.say(stage.mover.burst)
         actor.wait_acknowledged()
     elif cell.when == "full":
-        client.stuff(stage.mover.step, stage.mover.pause_s)
-        server.stuff(stage.mover.step, stage.mover.pause_s)
+        client.stuff(stage.mover.step, stage.mover.in_step)
+        server.stuff(stage.mover.step, stage.mover.in_step)
     return Scene(stage, cell, client, server)
 
 

@@ -57,12 +57,12 @@ class Mover:
     message: int  # bytes
     burst: int  # bytes that are in flight: more than the receiver's window
     step: int  # bytes of one write while everything is stuffed
-    pause_s: float = 0.0  # between them
+    in_step: bool = False  # each read before the next one, so that no read is ever full
     lines: tuple[str, ...] = ()
 
 
 MOVERS = (
-    Mover("copy", messages=20, message=1000, burst=12_000, step=8000, pause_s=0.0001),
+    Mover("copy", messages=20, message=1000, burst=12_000, step=8000, in_step=True),
     Mover("splice", messages=1, message=512 << 10, burst=192 << 10, step=256 << 10),
 )
 

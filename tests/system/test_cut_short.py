@@ -33,7 +33,7 @@ def through(fastlb, puppet, port):
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_reply_to_a_client_that_sleeps(through, side):
     client, far = through(f"timeout {side} {QUICK}")
-    far.stuff(STEP, 0)
+    far.stuff(STEP)
     eventually(far.is_reset, "the balancer gives up")
     assert client.hear_to_end() == RST
     assert 0 <= client.heard < far.sent
@@ -46,7 +46,7 @@ def test_upload_to_a_server_that_has_said_its_last_and_sleeps(through, side):
     far.say(1)
     far.finish()
     client.hear(1)
-    client.stuff(STEP, 0)
+    client.stuff(STEP)
     eventually(client.is_reset, "the balancer gives up")
     assert far.hear_to_end() == RST
     assert 0 <= far.heard < client.sent

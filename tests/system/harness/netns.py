@@ -2,18 +2,25 @@
 
 import ctypes
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def unavailable() -> str | None:
-    """Why this process cannot make a namespace, or None."""
-    return None if os.geteuid() == 0 else "needs root for a network namespace of its own"
+    """Why this process cannot make a namespace, or None (capabilities(7))."""
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    needed = 1 << CAP_SYS_ADMIN | 1 << CAP_NET_ADMIN
+    if effective & needed != needed:
+        return "needs CAP_SYS_ADMIN and CAP_NET_ADMIN (root) for a network namespace of its own"
+    return None if shutil.which("tc") else "needs ip and tc (iproute2)"
 
 
 @contextmanager

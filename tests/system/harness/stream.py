@@ -14,7 +14,8 @@ from .waiting import PATIENCE, eventually
 
 PERIOD = 1_000_003  # a prime: bytes lost or doubled in blocks of any usual size are seen
 QUIET_MS = 60  # longer than a delayed acknowledgement (40 ms): nothing more is on its way
-SIOCOUTQ = 0x5411  # tcp(7)
+SIOCOUTQ, SIOCOUTQNSD = 0x5411, 0x894B  # bytes not acknowledged, bytes not even sent (tcp(7), linux/sockios.h)
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NO_COOKIE = 4, 20, 0xFFFFFFFF
 
 
 @functools.cache
@@ -35,16 +36,18 @@ class Stream:
         self.sock.sendall(self._next(count))
         self.sent += count
 
-    def stuff(self, step: int, pause_s: float) -> None:
+    def stuff(self, step: int, in_step: bool = False) -> None:
         """Say ``step`` bytes at a time until nobody between here and the other end takes another one.
 
-        Where the session has a short timeout it may end meanwhile, which ends this too.
+        ``in_step``: each is read by the next program before the following one, for as long as it reads. Where the
+        session has a short timeout it may end meanwhile, which ends this too.
         """
+        while in_step and self._is_read():
+            self.say(step)
         self.sock.setblocking(False)
         while self._writable():
             with contextlib.suppress(BlockingIOError, ConnectionError):
                 self.sent += self.sock.send(self._next(step))
-            time.sleep(pause_s)
         self.sock.settimeout(20 * PATIENCE)
 
     def _next(self, count: int) -> bytes:
@@ -52,13 +55,24 @@ class Stream:
         at = self.sent % PERIOD
         return self._says[at : at + count]
 
+    def _is_read(self) -> bool:
+        """Whether what was said leaves the next kernel's receive queue before long."""
+        deadline = time.monotonic() + QUIET_MS / 1000
+        while self._queued(SIOCOUTQNSD) or unread(self.peer_port, self.port):
+            if time.monotonic() > deadline:
+                return False
+        return True
+
     def _writable(self) -> bool:
         return self._events(select.POLLOUT, QUIET_MS) == select.POLLOUT
 
     def acknowledged(self) -> int:
         """How many of the bytes said the next kernel has."""
-        (unsent,) = struct.unpack("i", fcntl.ioctl(self.sock, SIOCOUTQ, b"\0\0\0\0"))
-        return self.sent - int(unsent)
+        return self.sent - self._queued(SIOCOUTQ)
+
+    def _queued(self, which: int) -> int:
+        (count,) = struct.unpack("i", fcntl.ioctl(self.sock, which, b"\0\0\0\0"))
+        return int(count)
 
     def wait_acknowledged(self) -> None:
         eventually(lambda: self.acknowledged() == self.sent, "all that was said is acknowledged", every_s=0.002)
@@ -96,6 +110,18 @@ class Stream:
     def finish(self) -> None:
         """FIN; the other direction stays open."""
         self.sock.shutdown(socket.SHUT_WR)
+
+
+def unread(port: int, peer_port: int) -> int:
+    """Bytes in the receive queue of the connection between these ports of 127.0.0.1, whoever has it (sock_diag(7))."""
+    here = socket.inet_aton("127.0.0.1") + bytes(12)
+    connection = struct.pack("!HH16s16s", port, peer_port, here, here) + struct.pack("=III", 0, NO_COOKIE, NO_COOKIE)
+    request = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + connection
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as diag:
+        diag.send(struct.pack("=IHHII", 16 + len(request), SOCK_DIAG_BY_FAMILY, 1, 0, 0) + request)
+        answer = diag.recv(4096)
+    (kind,) = struct.unpack_from("=H", answer, 4)
+    return int(struct.unpack_from("=I", answer, 16 + 56)[0]) if kind == SOCK_DIAG_BY_FAMILY else 0
 
 
 def pair(client: socket.socket, server: socket.socket) -> tuple[Stream, Stream]:
