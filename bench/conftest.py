@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from bench import machine, report
-from bench.peers import Peer, Running, available_peers
-from bench.rounds import Result, measure_idle, measure_traffic
-from bench.targets import Targets
+from bench import machine, report, store
+from bench.faceoff import measure_workload
+from bench.lab import Lab
+from bench.peers import Peer, available_peers
+from bench.rounds import Result
+from bench.settings import Settings, wanted
 from bench.workloads import WORKLOADS, Workload
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How long and how often. FASTLB_BENCH_SCALE multiplies rounds and idle sessions of a full run."""
-
-    quick: bool
-    rounds: int
-    seconds: float
-    sessions: int
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,13 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _settings(config: pytest.Config) -> Settings:
-    limit = machine.raise_descriptor_limit()
-    if config.getoption("--quick") or os.environ.get("FASTLB_BENCH_QUICK") == "1":
-        return Settings(quick=True, rounds=1, seconds=1.0, sessions=min(300, limit // 3 - 100))
-    scale = float(os.environ.get("FASTLB_BENCH_SCALE", "1"))
-    # A balancer needs two descriptors a session, and some for itself.
-    sessions = min(round(4000 * scale), limit // 3 - 100)
-    return Settings(quick=False, rounds=max(1, round(5 * scale)), seconds=3.0, sessions=sessions)
+    return wanted(config.getoption("--quick"))
 
 
 PEERS = available_peers()
@@ -66,54 +51,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass
 class Bench:
-    """The targets, the peers in front of them, and what has been measured so far in this run."""
+    """The laboratory and what has been measured in it so far."""
 
-    settings: Settings
-    targets: Targets
-    folder: Path
+    lab: Lab
     results: list[Result]
-    _running: list[Running] = field(default_factory=list)
     _done: set[str] = field(default_factory=set)
 
     def result(self, workload: Workload, peer: Peer) -> Result:
         """The peer's figures. Asking for the first peer of a workload measures all of them, interleaved."""
         if workload.name not in self._done:
             self._done.add(workload.name)
-            self.results += self._measure(workload)
+            self.results += measure_workload(self.lab, workload)
         found = [r for r in self.results if r.workload == workload and r.peer == peer]
         if not found:
             pytest.fail(f"{workload.name} was not measured: see the failure of its first test")
         return found[0]
 
-    def _measure(self, workload: Workload) -> list[Result]:
-        if workload.load == "idle":
-            return measure_idle(PEERS, self.start, workload, self.settings.rounds, self.settings.sessions)
-        if not self._running:
-            for peer in PEERS:
-                self._running.append(self.start(peer))
-        return measure_traffic(self._running, workload, self.settings.rounds, self.settings.seconds)
-
-    def start(self, peer: Peer) -> Running:
-        return Running(peer, self.targets, self.folder, self.settings.sessions + 1000)
-
-    def close(self) -> None:
-        for running in self._running:
-            running.stop()
-        self.targets.close()
-
 
 @pytest.fixture(scope="session")
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    settings = _settings(request.config)
     if machine.BALANCER_CPU == machine.LOAD_CPU:
         pytest.skip("needs two CPUs: one for the balancer, one for the load")
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {machine.LOAD_CPU})
-    folder = tmp_path_factory.mktemp("bench")
-    made = Bench(settings, Targets(folder, settings.sessions + 1000), folder, request.config.stash[RESULTS])
-    yield made
-    made.close()
-    os.sched_setaffinity(0, before)
+    with Lab(tmp_path_factory.mktemp("bench"), _settings(request.config)) as lab:
+        yield Bench(lab, request.config.stash[RESULTS])
 
 
 class ReplayClock:
@@ -157,11 +117,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in report.table(results):
         terminalreporter.write_line(line)
     path = Path(config.getoption("--results"))
-    facts: dict[str, object] = {
-        "quick": settings.quick,
-        "rounds": settings.rounds,
-        "seconds": settings.seconds,
-        "idle_sessions": settings.sessions,
-    }
-    report.write_json(results, path, facts)
+    document = store.load(path)
+    document["parts"]["faceoff"] = store.part(report.records(results), settings)
+    store.save(document, path)
     terminalreporter.write_line(f".../hap: ratio to HAProxy in this run. Written to {path}")

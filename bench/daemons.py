@@ -1,4 +1,4 @@
-"""Child processes of a benchmark: started on their CPU, waited for until they answer, stopped by their own id."""
+"""Child processes of a benchmark: started on their CPUs, waited for until they answer, stopped by their own id."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 START_SECONDS = 20.0
@@ -28,8 +28,9 @@ def free_port() -> int:
 class Daemon:
     """One service in the foreground. Its output goes to ``log``, which is quoted when it does not start."""
 
-    def __init__(self, command: Sequence[str], cpu: int, log: Path) -> None:
+    def __init__(self, command: Sequence[str], cpus: Iterable[int], log: Path) -> None:
         self._log = log
+        allowed = frozenset(cpus)
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
@@ -37,7 +38,7 @@ class Daemon:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=log.parent,
-                preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+                preexec_fn=lambda: os.sched_setaffinity(0, allowed),
             )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -25,13 +26,27 @@ class Outcome:
 
 
 def wrk(port: int, workload: Workload, seconds: float) -> Outcome:
-    """HTTP requests from one thread. wrk counts whole seconds, at least one."""
+    """HTTP requests from one thread, as fast as their answers come."""
     header = ["-H", "Connection: close"] if workload.close else []
-    whole = max(1, round(seconds))
-    command = ["wrk", "-t1", f"-c{workload.connections}", f"-d{whole}s", "--latency", "-s", str(WRK_REPORT), *header]
-    text = _run([*command, f"http://127.0.0.1:{port}{workload.path}"], whole)
+    command = ["wrk", "-t1", f"-c{workload.connections}", "--latency", "-s", str(WRK_REPORT), *header]
+    text = _wrk_for(seconds, command, f"http://127.0.0.1:{port}{workload.path}")
     report = json.loads(text.splitlines()[-1])
     return Outcome(report["requests"], report["duration_us"] / 1e6, report["p99_us"], report["errors"])
+
+
+def _wrk_for(seconds: float, command: list[str], address: str) -> str:
+    """wrk counts whole seconds. It ends in good order when it is interrupted, and says how long it really ran."""
+    with subprocess.Popen(
+        [*command, "-d60s", address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as wrk:
+        try:
+            wrk.wait(min(seconds, 50))
+        except subprocess.TimeoutExpired:
+            wrk.send_signal(signal.SIGINT)
+        output, errors = wrk.communicate(timeout=30)
+    if wrk.returncode:
+        raise RuntimeError(f"wrk failed: {errors.strip() or output.strip()[-500:]}")
+    return output
 
 
 def iperf3(port: int, seconds: float) -> Outcome:
@@ -57,12 +72,19 @@ class IdleSessions:
         self._sockets: list[socket.socket] = []
 
     def open(self, count: int) -> None:
+        """``count`` more. RuntimeError when one of them is not served."""
         for _ in range(count):
-            client = socket.create_connection(("127.0.0.1", self._port), timeout=10)
-            self._sockets.append(client)
-            client.sendall(REQUEST)
-            if not client.recv(4096).startswith(b"HTTP/1.1 200"):
-                raise RuntimeError("an idle session got no answer to its one request")
+            try:
+                self._open_one()
+            except OSError as error:
+                raise RuntimeError(f"session {len(self._sockets)} through port {self._port}: {error}") from error
+
+    def _open_one(self) -> None:
+        client = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+        self._sockets.append(client)
+        client.sendall(REQUEST)
+        if not client.recv(4096).startswith(b"HTTP/1.1 200"):
+            raise ConnectionError("no answer to its one request")
 
     def close(self) -> None:
         for client in self._sockets:

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-BALANCER_CPU, LOAD_CPU = (sorted(os.sched_getaffinity(0)) * 2)[:2]
+CPUS = tuple(sorted(os.sched_getaffinity(0)))
+BALANCER_CPU, LOAD_CPU = (CPUS * 2)[:2]
 
 
 def family(pid: int) -> list[int]:
@@ -71,6 +72,6 @@ def describe() -> dict[str, object]:
         "kernel": platform.release(),
         "architecture": platform.machine(),
         "cpu": model[0].partition(":")[2].strip() if model else "unknown",
-        "cpus": len(os.sched_getaffinity(0)),
+        "cpus": len(CPUS),
         "python": platform.python_version(),
     }

@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fastlb
@@ -17,7 +18,7 @@ from bench.targets import Targets, nginx_head
 
 LB_CONF = """\
 global
-    nbthread 1
+    nbthread {workers}
     maxconn {sessions}
 
 defaults
@@ -48,8 +49,8 @@ events {{ worker_connections {connections}; }}
 stream {{
     proxy_connect_timeout 5s;
     proxy_timeout 5m;
-    server {{ listen 127.0.0.1:{http_port} backlog=4096; proxy_pass 127.0.0.1:{http_target}; }}
-    server {{ listen 127.0.0.1:{bulk_port} backlog=4096; proxy_pass 127.0.0.1:{bulk_target}; }}
+    server {{ listen 127.0.0.1:{http_port} backlog=4096 reuseport; proxy_pass 127.0.0.1:{http_target}; }}
+    server {{ listen 127.0.0.1:{bulk_port} backlog=4096 reuseport; proxy_pass 127.0.0.1:{bulk_target}; }}
 }}
 """
 
@@ -69,10 +70,21 @@ class Peer:
 
 
 class Running:
-    """A peer in front of the targets, with the ports to send load to."""
+    """A peer in front of the targets, with the ports to send load to.
 
-    def __init__(self, peer: Peer, targets: Targets, folder: Path, sessions: int) -> None:
-        self.peer = peer
+    ``cpus`` is where its workers may run. By default one worker has the balancer's CPU to itself.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        targets: Targets,
+        folder: Path,
+        sessions: int,
+        workers: int = 1,
+        cpus: Iterable[int] = (BALANCER_CPU,),
+    ) -> None:
+        self.peer, self.workers, self._cpus = peer, workers, tuple(cpus)
         self._daemon: Daemon | None = None
         self.http_port, self.bulk_port = targets.http_port, targets.bulk_port
         if peer.kind != "direct":
@@ -86,6 +98,7 @@ class Running:
         self.http_port, self.bulk_port = free_port(), free_port()
         values = {
             "sessions": sessions,
+            "workers": self.workers,
             "connections": 2 * sessions + 1024,
             "http_port": self.http_port,
             "bulk_port": self.bulk_port,
@@ -93,8 +106,8 @@ class Running:
             "bulk_target": targets.bulk_port,
         }
         conf = folder / f"{self.peer.kind}-{self.http_port}.conf"
-        conf.write_text(_configuration(self.peer.kind, folder, sessions, values))
-        self._daemon = Daemon(_command(self.peer, folder, conf), BALANCER_CPU, conf.with_suffix(".log"))
+        conf.write_text(_configuration(self.peer.kind, folder, values))
+        self._daemon = Daemon(_command(self.peer, folder, conf), self._cpus, conf.with_suffix(".log"))
         self._daemon.wait_until(lambda: answers_http(self.http_port), self.peer.name)
 
     def stop(self) -> None:
@@ -102,13 +115,12 @@ class Running:
             self._daemon.stop()
 
 
-def _configuration(kind: str, folder: Path, sessions: int, values: dict[str, int]) -> str:
+def _configuration(kind: str, folder: Path, values: dict[str, int]) -> str:
     if kind != "nginx":
         return LB_CONF.format(**values)
     module = [f"load_module {path};\n" for path in STREAM_MODULES if path.exists()][:1]
-    return (
-        "".join(module) + nginx_head(folder, f"stream-{values['http_port']}", sessions) + NGINX_STREAM.format(**values)
-    )
+    head = nginx_head(folder, f"stream-{values['http_port']}", values["sessions"], values["workers"])
+    return "".join(module) + head + NGINX_STREAM.format(**values)
 
 
 def _command(peer: Peer, folder: Path, conf: Path) -> list[str]:
@@ -143,7 +155,16 @@ def _haproxies() -> list[Peer]:
     named = [program for program in os.environ.get("FASTLB_BENCH_HAPROXY", "").split(os.pathsep) if program]
     installed = find_program("haproxy")
     programs = named or ([installed] if installed else [])
-    return [Peer(f"haproxy {_version([program, '-v'])}", "haproxy", program) for program in programs]
+    return _distinct([Peer(f"haproxy {_version([program, '-v'])}", "haproxy", program) for program in programs])
+
+
+def _distinct(peers: list[Peer]) -> list[Peer]:
+    """Two builds of one version are told apart by their place: figures are kept by name."""
+    names = [peer.name for peer in peers]
+    return [
+        replace(peer, name=f"{peer.name} #{place}") if names.count(peer.name) > 1 else peer
+        for place, peer in enumerate(peers, 1)
+    ]
 
 
 def _nginx() -> list[Peer]:

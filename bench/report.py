@@ -1,12 +1,9 @@
-"""The comparison as a table for people and as JSON for programs."""
+"""The face-off as records, and those as a table for a terminal."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from bench import machine
 from bench.rounds import Result
 
 HEADINGS = (
@@ -34,16 +31,22 @@ def _ratio(value: float, reference: float) -> float | None:
 
 
 def _record(result: Result, reference: Result | None) -> dict[str, object]:
+    idle, scale = result.workload.load == "idle", result.workload.scale
     record: dict[str, object] = {
         "workload": result.workload.name,
         "peer": result.peer.name,
         "kind": result.peer.kind,
         "unit": result.workload.cost_unit,
         "cost": result.cost,
-        "over": result.over_s * result.workload.scale,
+        "over": result.over_s * scale,
         "rate": result.median("rate"),
         "p99_us": result.median("p99_us"),
         "errors": result.errors,
+        "samples": {
+            "cost": [sample.kib if idle else sample.lb_s * scale for sample in result.samples],
+            "rate": [sample.rate for sample in result.samples],
+            "p99_us": [sample.p99_us for sample in result.samples],
+        },
     }
     if reference is not None:
         record["cost_ratio"] = _ratio(result.cost, reference.cost)
@@ -53,20 +56,8 @@ def _record(result: Result, reference: Result | None) -> dict[str, object]:
 
 
 def records(results: Sequence[Result]) -> list[dict[str, object]]:
+    """Medians, ratios to HAProxy in the same run, and every sample."""
     return [_record(result, _reference(results, result.workload.name)) for result in results]
-
-
-def write_json(results: Sequence[Result], path: Path, settings: dict[str, object]) -> None:
-    """Medians, ratios and every sample, with the machine and the settings they were taken under."""
-    samples = [
-        {"workload": r.workload.name, "peer": r.peer.name, "rate": [s.rate for s in r.samples],
-         "lb_s": [s.lb_s for s in r.samples], "machine_s": [s.machine_s for s in r.samples],
-         "p99_us": [s.p99_us for s in r.samples], "kib": [s.kib for s in r.samples]}
-        for r in results
-    ]  # fmt: skip
-    document = {"machine": machine.describe(), **settings, "results": records(results), "samples": samples}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def table(results: Sequence[Result]) -> list[str]:

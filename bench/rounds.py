@@ -5,13 +5,16 @@ A slow minute of the machine then falls on all peers alike, which is what makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 from bench import load, machine
 from bench.peers import Peer, Running
 from bench.workloads import Workload
+
+Entrant = TypeVar("Entrant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,22 @@ class Result:
         return sum(sample.errors for sample in self.samples)
 
 
-def measure_traffic(running: Sequence[Running], workload: Workload, rounds: int, seconds: float) -> list[Result]:
-    """All peers, ``rounds`` times, ``seconds`` each."""
-    samples: dict[Peer, list[Sample]] = {each.peer: [] for each in running}
+def turns(entrants: Sequence[Entrant], rounds: int) -> Iterator[tuple[int, Entrant]]:
+    """Whose turn it is, with its place in ``entrants``: everybody once a round, each round beginning with another."""
     for number in range(rounds):
-        shift = number % len(running)
-        for each in [*running[shift:], *running[:shift]]:
-            samples[each.peer].append(_traffic_sample(each, workload, seconds))
-    direct = [median(s.machine_s for s in taken) for peer, taken in samples.items() if peer.kind == "direct"]
-    return [_result(workload, peer, taken, direct) for peer, taken in samples.items()]
+        for step in range(len(entrants)):
+            place = (number + step) % len(entrants)
+            yield place, entrants[place]
+
+
+def measure_traffic(running: Sequence[Running], workload: Workload, rounds: int, seconds: float) -> list[Result]:
+    """All of them, ``rounds`` times, ``seconds`` each; the results are in the order of ``running``."""
+    samples: list[list[Sample]] = [[] for _ in running]
+    for place, each in turns(running, rounds):
+        samples[place].append(traffic_sample(each, workload, seconds))
+    entries = list(zip((each.peer for each in running), samples, strict=True))
+    direct = [median(s.machine_s for s in taken) for peer, taken in entries if peer.kind == "direct"]
+    return [_result(workload, peer, taken, direct) for peer, taken in entries]
 
 
 def _result(workload: Workload, peer: Peer, taken: list[Sample], direct: list[float]) -> Result:
@@ -67,7 +77,8 @@ def _result(workload: Workload, peer: Peer, taken: list[Sample], direct: list[fl
     return Result(workload, peer, tuple(taken), over)
 
 
-def _traffic_sample(running: Running, workload: Workload, seconds: float) -> Sample:
+def traffic_sample(running: Running, workload: Workload, seconds: float) -> Sample:
+    """One run of the load through one peer, and what it cost."""
     pids = machine.family(running.pid) if running.pid else []
     lb_before, busy_before = machine.cpu_ns(pids), machine.machine_busy_ns()
     if workload.load == "iperf3":
@@ -90,11 +101,10 @@ def measure_idle(
     peers: Sequence[Peer], start: Callable[[Peer], Running], workload: Workload, rounds: int, sessions: int
 ) -> list[Result]:
     """Memory per session, each time in a fresh process: what a balancer has once allocated it may never give back."""
-    samples: dict[Peer, list[Sample]] = {peer: [] for peer in peers if peer.kind != "direct"}
-    for _ in range(rounds):
-        for peer, taken in samples.items():
-            taken.append(_idle_sample(start(peer), sessions))
-    return [Result(workload, peer, tuple(taken)) for peer, taken in samples.items()]
+    samples: list[list[Sample]] = [[] for _ in peers]
+    for place, peer in turns(peers, rounds):
+        samples[place].append(_idle_sample(start(peer), sessions))
+    return [Result(workload, peer, tuple(taken)) for peer, taken in zip(peers, samples, strict=True)]
 
 
 def _idle_sample(running: Running, sessions: int) -> Sample:

@@ -13,7 +13,7 @@ NGINX_HEAD = """\
 daemon off;
 pid {folder}/nginx-{name}.pid;
 error_log stderr warn;
-worker_processes 1;
+worker_processes {workers};
 worker_rlimit_nofile {descriptors};
 """
 
@@ -38,13 +38,16 @@ http {{
 }}
 """
 
-ANSWERS = {"16k": 16 << 10, "1m": 1 << 20}
+# Answers that are files: from the size of a chat message to bulk, each four times the one before.
+ANSWERS = {"64": 64, "256": 256, "1k": 1 << 10, "4k": 4 << 10, "16k": 16 << 10, "64k": 64 << 10,
+           "256k": 256 << 10, "1m": 1 << 20}  # fmt: skip
 
 
-def nginx_head(folder: Path, name: str, sessions: int) -> str:
+def nginx_head(folder: Path, name: str, sessions: int, workers: int = 1) -> str:
     """The part that both nginx in front and nginx behind have. As root its worker must be able to read ``folder``."""
     user = "user root;" if os.geteuid() == 0 else ""
-    return NGINX_HEAD.format(user=user, folder=folder, name=name, descriptors=2 * sessions + 1024)
+    descriptors = 2 * sessions + 1024
+    return NGINX_HEAD.format(user=user, folder=folder, name=name, workers=workers, descriptors=descriptors)
 
 
 class Targets:
@@ -55,20 +58,24 @@ class Targets:
         for name, size in ANSWERS.items():
             (folder / name).write_bytes(os.urandom(size))
         self._nginx = self._start_nginx(folder, sessions)
-        self._iperf3 = self._start_iperf3(folder)
+        try:
+            self._iperf3 = self._start_iperf3(folder)
+        except BaseException:
+            self._nginx.stop()
+            raise
 
     def _start_nginx(self, folder: Path, sessions: int) -> Daemon:
         conf = folder / "nginx-target.conf"
         http = NGINX_HTTP.format(folder=folder, port=self.http_port, connections=sessions + 1024)
         conf.write_text(nginx_head(folder, "target", sessions) + http)
         command = [find_program("nginx") or "nginx", "-p", str(folder), "-e", "stderr", "-c", str(conf)]
-        daemon = Daemon(command, LOAD_CPU, folder / "nginx-target.log")
+        daemon = Daemon(command, [LOAD_CPU], folder / "nginx-target.log")
         daemon.wait_until(lambda: answers_http(self.http_port), "nginx as web server")
         return daemon
 
     def _start_iperf3(self, folder: Path) -> Daemon:
         command = ["iperf3", "-s", "-B", "127.0.0.1", "-p", str(self.bulk_port)]
-        daemon = Daemon(command, LOAD_CPU, folder / "iperf3.log")
+        daemon = Daemon(command, [LOAD_CPU], folder / "iperf3.log")
         daemon.wait_until(lambda: listens(self.bulk_port), "iperf3 server")
         return daemon
 

@@ -34,7 +34,7 @@ def test_traffic(
 def test_idle(bench: Bench, idle: Workload, peer: Peer) -> None:
     """Memory of an established session that is silent: the difference of two readings of the whole balancer, which for
     the few sessions of a quick run can be less than what its processes share and unshare meanwhile."""
-    assert bench.result(idle, peer).cost > 0 or bench.settings.quick
+    assert bench.result(idle, peer).cost > 0 or bench.lab.settings.quick
 
 
 def test_fastlb_is_compared() -> None:

@@ -30,3 +30,7 @@ WORKLOADS = (
     Workload("bulk", "iperf3", "GB", "s/GB", 1.0),
     Workload("idle", "idle", "session", "KiB/session", 1.0),
 )
+
+
+def workload_named(name: str) -> Workload:
+    return next(workload for workload in WORKLOADS if workload.name == name)
