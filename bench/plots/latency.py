@@ -42,7 +42,7 @@ def _panel(axes: Axes, same: list[Record]) -> None:
         style.line(axes, look, [x for x, _ in points], [y for _, y in points], marker=False)
     axes.set_yscale("log")
     axes.set_xticks([_nines(percent) for percent in NINES], [f"{percent:g} %" for percent in NINES])
-    axes.set_xlim(0, _nines(NINES[-1]) * 1.42)
+    axes.set_xlim(0, _nines(NINES[-1]) * 1.5)
 
 
 def _nines(percent: float) -> float:

@@ -26,7 +26,7 @@ def sessions(results: list[Record]) -> Figure:
     axes.set_xscale("log")
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(counts[0] * 0.85, counts[-1] * 3.2)
+    axes.set_xlim(counts[0] * 0.85, counts[-1] * 4.2)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
     axes.set_xlabel("sessions established, of which at most 32 are active")
     axes.set_ylabel("µs/request")
@@ -62,7 +62,7 @@ def _size_panel(
     axes.set_yscale("log")
     axes.set_xticks(list(names), list(names.values()), rotation=35, ha="right")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(min(names) * 0.8, max(names) * 24)
+    axes.set_xlim(min(names) * 0.8, max(names) * 30)
     axes.set_xlabel("size of the answer")
     plain_log(axes.yaxis)
     return ends

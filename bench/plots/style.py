@@ -96,6 +96,7 @@ def label_ends(axes: Axes, ends: Iterable[tuple[Look, float, float]], gap_points
         axes.annotate(
             look.name, (x, y), xytext=(9, target - height), textcoords="offset points", va="center",
             color=look.colour, fontweight="bold" if look.front > 3 else "normal", annotation_clip=False, fontsize=9.5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )  # fmt: skip
 
 
