@@ -232,6 +232,7 @@ class Master:
         self._timers[:] = [self._loop.call_later(TICK_S, self._tick), *self._timers[1:]]
         self._service.collect()
         self._service.drain_logs()
+        self._service.watch_ports()
         self._reaper.tick()
 
     def _feed_watchdog(self) -> None:

@@ -13,9 +13,12 @@ from fastlb.health.monitor import HealthMonitor
 from fastlb.listeners import Listeners
 from fastlb.logs import Logs
 from fastlb.metrics_http import MetricsServer
+from fastlb.ports import PortsInUse, PortWatch
 from fastlb.settings import Settings
 from fastlb.shm import SharedState
 from fastlb.stats import MasterInfo, Snapshot, take_snapshot
+
+_WARNING = 4
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class Service:
         self.health = health
         self.metrics = MetricsServer(self.snapshot, shared.fd, self.readiness)
         self.record = Record()
+        self._ports = PortWatch()
 
     def say(self, level: int, text: str) -> None:
         """A message for the operator."""
@@ -90,7 +94,18 @@ class Service:
     def snapshot(self, view: Shm) -> Snapshot:
         """All statistics, now, read through ``view`` (a forked child has to bring its own)."""
         deployment = self.crew.deployment
-        return take_snapshot(view, deployment.plan, deployment.numbering, self.health.servers(), self.info())
+        in_use = self._ports_in_use(view)
+        return take_snapshot(view, deployment.plan, deployment.numbering, self.health.servers(), self.info(), in_use)
+
+    def watch_ports(self) -> None:
+        """To be called every second: follows the ephemeral ports, and warns before there is none left."""
+        text = self._ports.warning(self._ports_in_use(self.shared.view), time.monotonic())
+        if text is not None:
+            self.say(_WARNING, text)
+
+    def _ports_in_use(self, view: Shm) -> PortsInUse:
+        deployment = self.crew.deployment
+        return self._ports.look(view, deployment.plan.servers, deployment.numbering.servers, time.monotonic())
 
     def readiness(self) -> tuple[bool, str]:
         """Whether connections are served by all workers, and if not, why."""

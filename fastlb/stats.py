@@ -15,6 +15,7 @@ from fastlb import _engine
 from fastlb._engine import Shm
 from fastlb.health.model import ServerHealth
 from fastlb.plan.model import Plan
+from fastlb.ports import HostStats, PortsInUse, host_stats
 from fastlb.shm import Numbering
 
 
@@ -114,6 +115,7 @@ class ServerCounts:
     connect_us_total: int
     session_us_total: int
     queue_us_total: int
+    closed_first_total: int
     last_session_us: int
 
 
@@ -166,6 +168,7 @@ class ServerStats:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     master: MasterInfo
+    host: HostStats
     workers: tuple[WorkerStats, ...]
     frontends: tuple[FrontendStats, ...]
     backends: tuple[BackendStats, ...]
@@ -191,11 +194,17 @@ _CAUSES = len(_engine.CAUSES)
 
 
 def take_snapshot(
-    view: Shm, plan: Plan, numbering: Numbering, health: Sequence[ServerHealth], info: MasterInfo
+    view: Shm,
+    plan: Plan,
+    numbering: Numbering,
+    health: Sequence[ServerHealth],
+    info: MasterInfo,
+    ports_in_use: PortsInUse = (),
 ) -> Snapshot:
     """Everything that is counted, now. ``health`` is in the order of ``plan.servers``."""
     return Snapshot(
         master=info,
+        host=host_stats(ports_in_use),
         workers=tuple(_worker(view, index, info) for index in range(len(info.pids))),
         frontends=_frontends(view, plan, numbering),
         backends=_backends(view, plan, numbering, health),

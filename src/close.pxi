@@ -60,7 +60,7 @@ cdef void session_count_bytes(worker_t *w, session_t *s, bint reset_client, bint
         add(&w.row.servers[s.target.slot].undelivered_bytes_total, n)
 
 
-cdef void session_count_end(worker_t *w, session_t *s, uint8_t cause) noexcept nogil:
+cdef void session_count_end(worker_t *w, session_t *s, uint8_t cause, bint reset_server) noexcept nogil:
     cdef cold_t *cold = &w.colds[session_index(w, s)]
     cdef server_row *server
     cdef uint64_t took_us
@@ -71,6 +71,8 @@ cdef void session_count_end(worker_t *w, session_t *s, uint8_t cause) noexcept n
         return
     server = &w.row.servers[s.target.slot]
     add(&server.ended_total[cause], 1)
+    if s.server.flags & END_FIN_FIRST and not reset_server:
+        add(&server.closed_first_total, 1)
     if cold.connected_us:
         took_us = w.now_us - cold.accepted_us
         add(&server.session_us_total, took_us)
@@ -111,7 +113,7 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
         return
     s.cause = cause
     session_count_bytes(w, s, reset_client, reset_server)
-    session_count_end(w, s, cause)
+    session_count_end(w, s, cause, reset_server)
     session_say_fin(s, cause)
     flow_drop(w, &s.up)
     flow_drop(w, &s.down)

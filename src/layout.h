@@ -141,6 +141,7 @@ struct server_row {
     uint64_t connect_us_total;
     uint64_t session_us_total;
     uint64_t queue_us_total;
+    uint64_t closed_first_total; /* our FIN was the first: the port is in TIME_WAIT */
     uint64_t last_session_us; /* CLOCK_REALTIME */
     uint64_t ended_total[MAX_CAUSES];
     uint64_t connect_cells[HISTOGRAM_CELLS];

@@ -124,6 +124,7 @@ cdef extern from "layout.h" nogil:
         uint64_t connect_us_total
         uint64_t session_us_total
         uint64_t queue_us_total
+        uint64_t closed_first_total
         uint64_t last_session_us
         uint64_t *ended_total
         uint64_t *connect_cells

@@ -19,6 +19,7 @@ cdef enum:
     END_DEAD = 32      # a call failed for good; never read from or written to again
     END_UNIX = 64      # no RST, no TCP options
     END_FIN_READ = 128  # the FIN has been consumed: this end's peer sends nothing more
+    END_FIN_FIRST = 256  # our FIN left before one had come: closing leaves TIME_WAIT on our port
 
 ctypedef struct end_t:
     int fd

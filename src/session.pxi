@@ -167,6 +167,8 @@ cdef void flow_finish(worker_t *w, session_t *s, flow_t *f, end_t *sink, flow_t 
     f.state = FLOW_SHUT
     if other.state != FLOW_SHUT:
         net_finish(sink.fd)
+        if not sink.flags & END_FIN:
+            sink.flags |= END_FIN_FIRST
         timer_update(w, s)
 
 

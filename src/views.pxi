@@ -39,7 +39,7 @@ SERVER_FIELDS = (
     "sessions", "connecting", "queued", "picked_total", "sessions_total", "connect_errors_total",
     "connect_timeouts_total", "local_errors_total", "retries_total", "redispatches_total", "received_bytes_total",
     "sent_bytes_total", "undelivered_bytes_total", "connect_us_total", "session_us_total", "queue_us_total",
-    "last_session_us", *_ENDED)
+    "closed_first_total", "last_session_us", *_ENDED)
 _LATEST = SERVER_FIELDS.index("last_session_us")
 
 
@@ -240,6 +240,21 @@ cdef class Shm:
                 latest = max(latest, load_relaxed(&self.row(number).servers[<uint32_t>slot].last_session_us))
             sums[_LATEST] = latest
             rows.append(tuple(sums))
+        return rows
+
+    def ports(self, slots):
+        """What a server's ports follow from: (sessions, closed_first_total), sums over all workers, for each slot."""
+        cdef uint64_t number, sessions, closed
+        cdef server_row *row
+        rows = []
+        for slot in slots:
+            self.check(slot, MAX_SERVERS_C)
+            sessions = closed = 0
+            for number in range(min(self.control.workers, MAX_WORKERS_C)):
+                row = &self.row(number).servers[<uint32_t>slot]
+                sessions += load_relaxed(&row.sessions)
+                closed += load_relaxed(&row.closed_first_total)
+            rows.append((sessions, closed))
         return rows
 
     cdef tuple cells(self, uint32_t slot, bint connect):

@@ -44,11 +44,11 @@ roster
 children
 assignment stats worker
 health listeners
-logs sockets privileges steering
+logs ports sockets privileges steering
 balance holders arrivals seccomp limits loading settings shm
 admin plan
 config
-control heartbeat backoff notify pidfile places process reaper linux
+control heartbeat backoff notify pidfile places process reaper linux host
 """
 
 

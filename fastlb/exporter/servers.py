@@ -22,6 +22,7 @@ _COUNTERS: tuple[tuple[str, str, Callable[[ServerCounts], float]], ...] = (
     ("received_bytes", "Bytes received from the server.", lambda c: c.received_bytes_total),
     ("sent_bytes", "Bytes sent to the server.", lambda c: c.sent_bytes_total),
     ("undelivered_bytes", "Bytes for the server when it had gone.", lambda c: c.undelivered_bytes_total),
+    ("closed_first", "Sessions whose port waits for a minute: our FIN was first.", lambda c: c.closed_first_total),
     ("queue_seconds", "Time that sessions waited before they got this server.", lambda c: c.queue_us_total / 1e6),
 )
 _CONNECT_FAILURES: tuple[tuple[str, Callable[[ServerCounts], int]], ...] = (
