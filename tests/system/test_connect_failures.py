@@ -6,7 +6,7 @@ from collections import Counter
 from .harness.client import connect, elapsed_s, read_to_end, reset, who
 from .harness.launch import BASE
 from .harness.load import in_threads
-from .harness.waiting import eventually
+from .harness.waiting import PATIENCE, eventually
 
 
 def test_redispatch_hides_a_refusing_server(balancer, peer, port, ports):
@@ -44,6 +44,27 @@ def test_refused_server_costs_no_client_and_goes_down(fastlb, peer, port, scale)
     assert now.sum("fastlb_server_redispatches_total", server="dying") > 0
     assert now.sum("fastlb_server_connect_failures_total", server="alive") == 0
     eventually(lambda: lb.samples().sum("fastlb_server_up", server="dying") == 0, "the checks take it out", 15)
+
+
+def test_down_after_fall_checks_and_not_before(fastlb, peer, port):
+    """F9: a refused check tells at once, so DOWN comes fall - 1 intervals after the first one, within 20 %."""
+    dying = peer("banner", "dying")
+    lb = fastlb.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        server dying {dying} check inter 500ms fall 4 rise 1
+    """)
+    seen = [lb.samples().sum("fastlb_server_checks_total")]
+
+    def checked():
+        return lb.samples().sum("fastlb_server_checks_total") > seen[0]
+
+    eventually(checked, "a check has just succeeded", every_s=0.005)
+    dying.stop()
+    stopped = time.monotonic()
+    eventually(lambda: lb.samples().sum("fastlb_server_up") == 0, "DOWN", 10, every_s=0.005)
+    assert 0.8 * 4 * 0.5 <= elapsed_s(stopped) <= 1.2 * 4 * 0.5 + 0.5 * PATIENCE
+    assert lb.samples().sum("fastlb_server_check_failures_total") == 4
 
 
 def test_without_redispatch_retries_stay_on_the_same_server(balancer, peer, port, ports, log):

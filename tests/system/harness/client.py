@@ -10,6 +10,7 @@ Address = tuple[str, int] | str  # (host, port), or the path of a unix socket
 TIMEOUT_S = 20.0
 RST = "RST"
 FIN = "FIN"
+IP_BIND_ADDRESS_NO_PORT = 24  # ip(7): the port is chosen by connect(), and is not lost to everybody else
 
 
 def connect(to: Address, source: str | None = None, timeout_s: float = TIMEOUT_S, rcvbuf: int = 0) -> socket.socket:
@@ -21,6 +22,7 @@ def connect(to: Address, source: str | None = None, timeout_s: float = TIMEOUT_S
         if rcvbuf:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         if source:
+            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             sock.bind((source, 0))
         sock.connect(to)
     except BaseException:

@@ -62,6 +62,11 @@ def tc(*words: str) -> None:
     subprocess.run(["tc", *words], check=True)
 
 
+def ip_in(pid: int, *words: str) -> None:
+    """The same in the namespace that ``pid`` lives in."""
+    subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", *words], check=True)
+
+
 def counters() -> dict[str, int]:
     """TcpExt counters of this namespace (nstat names without prefix), e.g. ListenOverflows, TCPAbortOnData."""
     names, values = (line.split()[1:] for line in Path("/proc/net/netstat").read_text().splitlines()[:2])
