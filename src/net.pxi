@@ -178,5 +178,6 @@ cdef bint net_error_is_local(int error) noexcept nogil:
 
 cdef bint net_accept_again(int error) noexcept nogil:
     # That one connection was lost before it was accepted; the next one may be fine (accept(2), "Error handling").
+    # Not so EPERM: a security policy says it again and again of the same connection, which would cost a whole CPU.
     return error in (
-        ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM)
+        ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH)

@@ -1,5 +1,6 @@
 """Two-way transfers whose every byte is checked by hash, and the kernel's own byte counts."""
 
+import contextlib
 import hashlib
 import random
 import socket
@@ -7,7 +8,7 @@ import struct
 import threading
 from dataclasses import dataclass
 
-from .client import Address, connect
+from .client import RST, Address, connect, read_to_end
 
 TCP_INFO_BYTES_RECEIVED = 128  # offset of tcpi_bytes_received in struct tcp_info (linux/tcp.h)
 
@@ -59,6 +60,41 @@ def run(to: Address, transfer: Transfer) -> str:
     expected = hashlib.sha256(random.Random(transfer.seed).randbytes(transfer.down)).hexdigest()
     assert (count, digest.hexdigest()) == (transfer.down, expected), f"{transfer}: {count} bytes came down"
     return hashlib.sha256(upload).hexdigest()
+
+
+def attempt(to: Address, transfer: Transfer) -> str:
+    """The same where faults are made: "exact", "reset", or "refused" (an end before the first byte).
+
+    A FIN says that this was all: with fewer bytes than promised, or others, it is a lie and fails the test.
+    """
+    upload = random.Random(-transfer.seed).randbytes(transfer.up)
+    expected = random.Random(transfer.seed).randbytes(transfer.down)
+    try:
+        with connect(to, timeout_s=60) as sock:
+            sock.sendall(header(transfer))
+            sender = threading.Thread(target=_send_quietly, args=(sock, upload, transfer.chunk), daemon=True)
+            sender.start()
+            got, how = read_to_end(sock)
+            sender.join()
+    except OSError:
+        return "reset"
+    assert expected.startswith(got), f"{transfer}: other bytes came down"
+    if how == RST:
+        return "reset"
+    if got != expected:
+        assert not got, f"{transfer}: an orderly end after {len(got)} bytes"
+        return "refused"
+    return "exact"
+
+
+def upload_sha256(transfer: Transfer) -> str:
+    """What the server must have received if it saw an orderly end."""
+    return hashlib.sha256(random.Random(-transfer.seed).randbytes(transfer.up)).hexdigest()
+
+
+def _send_quietly(sock: socket.socket, data: bytes, chunk: int) -> None:
+    with contextlib.suppress(OSError):
+        _send(sock, data, chunk)
 
 
 def _send(sock: socket.socket, data: bytes, chunk: int) -> None:

@@ -148,6 +148,8 @@ def serve(sock, behaviour, name, events):
             event = behaviour(sock, name)
     except OSError as error:
         event = {"error": error.errno}
+    except ValueError as error:  # the client did not say what it wants
+        event = {"error": str(error)}
     os.write(events, json.dumps({"name": name, **event}).encode() + b"\n")
 
 
