@@ -103,7 +103,6 @@ def test_transfers_survive_a_link_that_goes_away(fastlb, far_server, port, scale
         with kernel.link_down("far"):
             time.sleep(down_s)  # it is the fault itself that lasts so long
             assert lb.samples().sum("fastlb_server_sessions") == count + 1, "the link went down too late"
-        return None
 
     jobs = [lambda t=t: (t.seed, run(("127.0.0.1", port), t)) for t in transfers]
     _, *sent = in_threads([flap, *jobs], width=count + 1)
