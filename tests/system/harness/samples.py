@@ -41,11 +41,15 @@ class Samples:
 
 
 def get(host: str, port: int, path: str, timeout_s: float = 20) -> tuple[int, str]:
-    """Status and body of a GET."""
+    """Status and body of a GET. The server ends first: a test with few ports must not lose one to each scrape."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        return response.status, response.read().decode()
+        with connection.sock.dup() as sock:
+            response = connection.getresponse()
+            answer = response.status, response.read().decode()
+            sock.settimeout(timeout_s)
+            assert sock.recv(1) == b"", "more than the answer"
+        return answer
     finally:
         connection.close()
