@@ -41,6 +41,11 @@ cdef extern from *:
     size_t malloc_usable_size(void *p) noexcept nogil
 
 
+cdef extern from "debug.h":
+    void debug_start(uint32_t worker) noexcept nogil
+    int debug_mover(int mover) noexcept nogil
+
+
 cdef enum:
     KEEPALIVE_IDLE_S = 60
     KEEPALIVE_INTERVAL_S = 15

@@ -191,7 +191,7 @@ cdef int flow_pump(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *s
             return verdict
     if f.state != FLOW_OPEN or not source.flags & END_READABLE or not sink.flags & END_WRITABLE:
         return verdict if f.state != FLOW_OPEN else PUMP_IDLE
-    if f.mover == MOVER_SPLICE and not source.flags & END_URGENT:
+    if debug_mover(f.mover) == MOVER_SPLICE and not source.flags & END_URGENT:
         verdict = flow_splice(w, s, f, source, sink)
     else:
         verdict = flow_copy(w, s, f, source, sink)

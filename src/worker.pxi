@@ -24,6 +24,7 @@ cdef class Engine:
             raise MemoryError
         self.w = w
         w.number = worker
+        debug_start(worker)
         w.epoll = -1
         w.control_fd = control_fd
         w.master_fd = master_fd
