@@ -10,7 +10,7 @@ import pytest
 from fastlb import _engine
 
 from .harness import haproxy as haproxy_module
-from .harness import netns
+from .harness import movers, netns
 from .harness.launch import FastlbLauncher, HaproxyLauncher
 from .harness.logsink import LogSink
 from .harness.nginx import Nginx
@@ -23,11 +23,14 @@ from .harness.scale import Scale
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for ``balancer`` states what any TCP balancer must do: it runs with both.
 
-    The oracle proves the test, once: with the release build.
+    The oracle proves the test, once: with the release build. One that asks for ``mover`` runs with each way of moving
+    bytes that this build has.
     """
     if "balancer" in metafunc.fixturenames:
         both = ["fastlb", "haproxy"] if _engine.BUILD == "release" else ["fastlb"]
         metafunc.parametrize("balancer", both, indirect=True)
+    if "mover" in metafunc.fixturenames:
+        metafunc.parametrize("mover", movers.available(_engine.BUILD), ids=lambda one: one.name)
 
 
 @pytest.fixture(autouse=True)

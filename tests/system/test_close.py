@@ -169,25 +169,6 @@ def test_reader_that_sleeps_gets_everything(through):
     client.close()
 
 
-def test_small_segments_to_a_sleeping_reader(through, scale):
-    """D2: 1-byte and 100-byte segments fill a pipe's slots long before its bytes."""
-    for size in (1, 100):
-        client, far = through(rcvbuf=4096)
-        far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        far.settimeout(0.5)
-        sent = bytearray()
-        with contextlib.suppress(TimeoutError):
-            for number in range(scale(f"segments of {size} B", 100_000, least=2000)):
-                segment = b"%c" % (number % 251) * size
-                sent += segment[: far.send(segment)]
-        far.shutdown(socket.SHUT_WR)
-        got, how = read_to_end(client)
-        assert how == FIN
-        assert got == sent
-        client.close()
-        far.close()
-
-
 def test_linger_is_not_left_on_accepted_sockets(through):
     """A normal end is a FIN even when the reply is still on its way: no SO_LINGER 0 on that path."""
     client, far = through(rcvbuf=4096)

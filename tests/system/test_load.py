@@ -1,5 +1,9 @@
-"""Many connections: none fails, the workers share them, the weights hold (L1, L2, L8)."""
+"""Many connections: none fails, the workers share them, the weights hold (L1, L2, L4, L8)."""
 
+import contextlib
+import select
+import socket
+import time
 from collections import Counter
 
 import pytest
@@ -8,6 +12,7 @@ from .harness import netns
 from .harness.client import ask, who
 from .harness.launch import BASE
 from .harness.load import in_threads
+from .harness.waiting import PATIENCE
 
 
 @pytest.mark.netns
@@ -57,3 +62,45 @@ def test_weights_hold_under_load(balancer, peer, port, scale):
     seen = Counter(in_threads([lambda: who(("127.0.0.1", port))] * count, width=8))
     for name, weight in weights.items():
         assert abs(seen[name] / count - weight / 8) <= 0.005
+
+
+@pytest.mark.netns
+def test_bursts_of_connects_are_served_at_once(balancer, peer, port, scale):
+    """L4: all clients at the same edge of a clock. None is dropped, none has to send its SYN again."""
+    server = peer("banner", "s")
+    balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port} backlog 4096
+        server s {server}
+    """)
+    count = scale("clients in a burst", 2000, least=400)
+    before = netns.tcp_counters()
+    for _ in range(scale("bursts", 20, least=2)):
+        started = time.monotonic()
+        answered = burst(("127.0.0.1", port), count)
+        assert answered == count
+        assert time.monotonic() - started < 5 * PATIENCE  # a second for the full figure; a lost SYN costs one more
+    kernel = netns.counters()
+    assert kernel["ListenDrops"] == kernel["ListenOverflows"] == 0
+    assert netns.tcp_counters()["RetransSegs"] == before["RetransSegs"]
+
+
+def burst(to, count):
+    """Connect all at once, then read every banner to its FIN; how many came whole."""
+    socks = [socket.socket() for _ in range(count)]
+    for sock in socks:
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            sock.connect(to)
+    waiting, answered = {sock.fileno(): sock for sock in socks}, 0
+    with select.epoll() as poll:
+        for fd in waiting:
+            poll.register(fd, select.EPOLLRDHUP)
+        until = time.monotonic() + 20
+        while waiting and time.monotonic() < until:
+            for fd, _ in poll.poll(1):
+                with waiting.pop(fd) as sock:
+                    answered += sock.recv(10) == b"s\n"
+    for sock in waiting.values():
+        sock.close()
+    return answered

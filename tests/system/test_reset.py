@@ -1,10 +1,10 @@
-"""Resets before accept (B8), and what an abort may cost others (nothing). What each end sees: test_truth_table.py."""
+"""What an abort may cost others (nothing). What each end sees: test_truth_table.py; before accept (B8): its own file."""
 
 import socket
 
 import pytest
 
-from .harness.client import connect, read_exactly, reset, who
+from .harness.client import connect, read_exactly, reset
 from .harness.launch import BASE
 
 
@@ -31,20 +31,6 @@ def through(fastlb, puppet, port):
 def ends(client, far, side):
     """(the one that acts, the one that sees)"""
     return (client, far) if side == "client" else (far, client)
-
-
-def test_reset_before_accept(fastlb, peer, port, scale):
-    """B8: the connection is already dead when it is accepted."""
-    server = peer("banner", "s")
-    lb = fastlb.start(f"""{BASE}
-    listen lb
-        bind 127.0.0.1:{port}
-        server s {server}
-    """)
-    for _ in range(scale("resets", 5000, least=300)):
-        reset(connect(("127.0.0.1", port)))
-    assert who(("127.0.0.1", port)) == "s"
-    assert len(lb.workers()) == 2
 
 
 def test_resets_do_not_leak_under_a_mixture_of_endings(through, scale):

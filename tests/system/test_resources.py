@@ -98,15 +98,6 @@ def test_stalled_readers_cost_little_memory_and_no_time(fastlb, peer, port, scal
         client.close()
 
 
-def test_burst_of_connections_is_served(fastlb, peer, port):
-    """L4 in small: 300 clients at once, none waits for a retransmitted SYN."""
-    server = peer("banner", "s")
-    fastlb.start(config(port, server))
-    started = time.monotonic()
-    assert in_threads([lambda: who(("127.0.0.1", port))] * 300, width=150) == ["s"] * 300
-    assert elapsed_s(started) < 5
-
-
 def test_what_readers_leave_is_bounded_by_what_a_pipe_holds(fastlb, peer, port, scale):
     """X7: readers that have stopped, servers that push. What lies in the balancer itself is what it has received and
     not sent: at most a pipe's room for each session, and no pipe or buffer beyond that."""

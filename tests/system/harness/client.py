@@ -6,6 +6,8 @@ import struct
 import time
 from pathlib import Path
 
+from .poison import checked
+
 Address = tuple[str, int] | str  # (host, port), or the path of a unix socket
 TIMEOUT_S = 20.0
 RST = "RST"
@@ -38,9 +40,9 @@ def read_to_end(sock: socket.socket) -> tuple[bytes, str]:
         try:
             part = sock.recv(1 << 16)
         except ConnectionResetError:
-            return b"".join(parts), RST
+            return checked(b"".join(parts)), RST
         if not part:
-            return b"".join(parts), FIN
+            return checked(b"".join(parts)), FIN
         parts.append(part)
 
 
@@ -49,7 +51,7 @@ def read_exactly(sock: socket.socket, count: int) -> bytes:
     parts = bytearray()
     while len(parts) < count and (part := sock.recv(min(1 << 16, count - len(parts)))):
         parts += part
-    return bytes(parts)
+    return checked(bytes(parts))
 
 
 def ask(to: Address, request: bytes = b"", source: str | None = None) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .fastlb import Fastlb
 from .haproxy import Haproxy
+from .poison import checked
 from .ports import Ports
 from .sheet import Sheet, trouble
 
@@ -84,3 +85,5 @@ def _finish(lb: Fastlb, sheet: Sheet | None) -> None:
         lb.stop()
     assert not lb.leftovers(), "processes left behind"
     assert not trouble(lb), lb.output()
+    for path in (lb.stdout_path, lb.stderr_path):
+        checked(path.read_bytes())

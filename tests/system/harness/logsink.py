@@ -5,6 +5,7 @@ import re
 import socket
 from dataclasses import dataclass
 
+from .poison import checked
 from .waiting import eventually
 
 TCPLOG = re.compile(
@@ -67,7 +68,7 @@ class LogSink:
         """Every datagram so far, as text."""
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._lines.append(self._socket.recv(65536).decode(errors="replace").rstrip("\n"))
+                self._lines.append(checked(self._socket.recv(65536)).decode(errors="replace").rstrip("\n"))
         return self._lines
 
     def sessions(self) -> list[Session]:

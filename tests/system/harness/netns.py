@@ -73,6 +73,14 @@ def counters() -> dict[str, int]:
     return {name: int(value) for name, value in zip(names, values, strict=True)}
 
 
+def tcp_counters() -> dict[str, int]:
+    """Counters of TCP itself in this namespace, e.g. RetransSegs, OutRsts, AttemptFails."""
+    names, values = (
+        line.split()[1:] for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Tcp:")
+    )
+    return {name: int(value) for name, value in zip(names, values, strict=True)}
+
+
 def _checked(result: int) -> None:
     if result != 0:
         number = ctypes.get_errno()

@@ -60,6 +60,17 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S if fields else 0.0
 
 
+def run_s(pid: int) -> float:
+    """CPU time used so far, in seconds, to the nanosecond: cpu_s() counts in ticks of 10 ms."""
+    return int((PROC / str(pid) / "schedstat").read_text().split()[0]) / 1e9
+
+
+def private_kib(pid: int) -> int:
+    """Memory that is this process's alone and was written to."""
+    lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
+
+
 def status(pid: int) -> dict[str, str]:
     """/proc/PID/status as words, e.g. {"Uid": "0 0 0 0", "VmRSS": "812 kB"}."""
     lines = (PROC / str(pid) / "status").read_text().splitlines()

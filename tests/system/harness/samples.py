@@ -3,6 +3,8 @@
 import http.client
 import re
 
+from .poison import AS_NUMBER
+
 SAMPLE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -11,6 +13,7 @@ class Samples:
     """One scrape. ``sum`` and ``get`` select by name and labels."""
 
     def __init__(self, text: str) -> None:
+        assert AS_NUMBER not in text, "a figure out of freed memory"
         self.text = text
         self._samples: list[tuple[str, dict[str, str], float]] = []
         for line in text.splitlines():

@@ -6,22 +6,30 @@ import random
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass
 
 from .client import RST, Address, connect, read_to_end
 
+SEND_BUFFER = 3_000_000  # what a kernel takes at once from the balancer, about (net.ipv4.tcp_wmem)
 TCP_INFO_BYTES_RECEIVED = 128  # offset of tcpi_bytes_received in struct tcp_info (linux/tcp.h)
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What one two-way transfer moves: sizes in bytes, the chunk each side writes, pauses up to ``pause_ms``."""
+    """What one two-way transfer moves: sizes in bytes, the chunk each side writes, pauses up to ``pause_ms``.
+
+    With a small ``window`` (the client's receive buffer, 0: the system's) and readers that begin ``late_ms`` after the
+    writers, what the balancer sends falls short.
+    """
 
     seed: int
     up: int
     down: int
     chunk: int
     pause_ms: int
+    window: int = 0
+    late_ms: int = 0
 
 
 def random_transfers(count: int, seed: int, largest: int) -> list[Transfer]:
@@ -33,7 +41,10 @@ def random_transfers(count: int, seed: int, largest: int) -> list[Transfer]:
 def _random_transfer(number: int, rng: random.Random, largest: int) -> Transfer:
     up, down = _size(rng, largest), _size(rng, largest)
     chunk = max(rng.choice([100, 4000, 65536]), max(up, down) // 300)
-    return Transfer(number, up, down, chunk, rng.choice([0, 0, 0, 3]))
+    pause_ms = rng.choice([0, 0, 0, 3])
+    if max(up, down) > SEND_BUFFER:
+        return Transfer(number, up, down, chunk, pause_ms, 65536, 200)
+    return Transfer(number, up, down, chunk, pause_ms)
 
 
 def _size(rng: random.Random, largest: int) -> int:
@@ -42,17 +53,18 @@ def _size(rng: random.Random, largest: int) -> int:
 
 def header(transfer: Transfer) -> bytes:
     """The first line that the ``duplex`` server reads."""
-    return f"{transfer.down} {transfer.seed} {transfer.chunk} {transfer.pause_ms}\n".encode()
+    return f"{transfer.down} {transfer.seed} {transfer.chunk} {transfer.pause_ms} {transfer.late_ms}\n".encode()
 
 
 def run(to: Address, transfer: Transfer) -> str:
     """Send and receive at once; assert the received hash, return the SHA-256 of what was sent."""
     upload = random.Random(-transfer.seed).randbytes(transfer.up)
-    with connect(to, timeout_s=60) as sock:
+    with connect(to, timeout_s=60, rcvbuf=transfer.window) as sock:
         sock.sendall(header(transfer))
         sender = threading.Thread(target=_send, args=(sock, upload, transfer.chunk), daemon=True)
         sender.start()
         digest, count = hashlib.sha256(), 0
+        time.sleep(transfer.late_ms / 1000)
         while part := sock.recv(1 << 16):
             digest.update(part)
             count += len(part)

@@ -16,6 +16,7 @@ import threading
 import time
 
 BLOCK = 1 << 16
+PERIOD = 1_000_003
 
 
 def banner(sock, name):
@@ -36,8 +37,10 @@ def silent(sock, name):
 
 
 def echo(sock, name):
-    """Sends back what comes, until the client's FIN."""
+    """Sends back what comes, until the client's FIN; no small piece waits for an ACK here."""
     count = 0
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for part in parts(sock):
         sock.sendall(part)
         count += len(part)
@@ -54,11 +57,12 @@ def ping(sock, name):
 
 
 def duplex(sock, name):
-    """Both directions at once. First line: bytes to send, seed, chunk size, pause in ms. Answers with seeded bytes."""
-    size, seed, chunk, pause_ms = map(int, line(sock).split())
+    """Both directions at once. First line: bytes to send, seed, chunk size, ms between chunks and before reading."""
+    size, seed, chunk, pause_ms, late_ms = map(int, line(sock).split())
     sender = threading.Thread(target=send_seeded, args=(sock, size, seed, chunk, pause_ms))
     sender.start()
     digest, count = hashlib.sha256(), 0
+    time.sleep(late_ms / 1000)
     for part in parts(sock):
         digest.update(part)
         count += len(part)
@@ -100,6 +104,17 @@ def doomed(sock, name):
     block = random.Random(1).randbytes(1_000_003)
     while True:
         sock.sendall(block)
+
+
+def stream(sock, name):
+    """Endless order: as many bytes of a pattern as the first line says, then FIN; its length is prime."""
+    wanted, sent = int(line(sock)), 0
+    pattern = memoryview(random.Random(PERIOD).randbytes(PERIOD) * 2)
+    while sent < wanted:
+        start = sent % PERIOD
+        sent += sock.send(pattern[start : start + min(4 * BLOCK, wanted - sent)])
+    sock.shutdown(socket.SHUT_WR)
+    return {"sent": sent, "received": sum(map(len, parts(sock)))}
 
 
 def parts(sock):
@@ -154,7 +169,9 @@ def serve(sock, behaviour, name, events):
 
 
 def main(behaviour, name, listen_fd, events_path):
-    run = {f.__name__: f for f in (banner, hold, silent, echo, ping, duplex, tagged, rst, firehose, doomed)}[behaviour]
+    run = {f.__name__: f for f in (banner, hold, silent, echo, ping, duplex, tagged, rst, firehose, doomed, stream)}[
+        behaviour
+    ]
     listener = socket.socket(fileno=int(listen_fd))
     events = os.open(events_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     threading.stack_size(128 * 1024)

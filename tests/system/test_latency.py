@@ -1,0 +1,36 @@
+"""L3: small messages are passed on at once; none waits for a timer of the kernel (40 ms, 200 ms)."""
+
+import random
+
+from .harness.client import connect
+from .harness.latency import assert_no_cluster, percentile, ping_pongs
+from .harness.waiting import PATIENCE
+
+ABOUT = (1, 150, 20_000, 100_000, 300_000)  # bytes: some are copied, some spliced
+GENEROUS_S = 0.020  # at the 99th percentile; bench/ has the sharp figure
+
+
+def test_small_messages_meet_no_timer(fastlb, mover, peer, port, scale):
+    lb_config = mover.listener(port, peer("echo", "s1"))
+    fastlb.start(lb_config, environment=mover.environment)
+    dice = random.Random(3)
+    messages = (dice.randbytes(dice.randint(1, 200)) for _ in range(scale("ping-pongs", 100_000, least=2000)))
+    with connect(("127.0.0.1", port)) as client:
+        check(ping_pongs(client, messages))
+
+
+def test_tails_of_large_messages_meet_no_timer(fastlb, mover, peer, port, scale):
+    """The last, odd piece of what was spliced: sent with a hint that more follows, it would wait 200 ms."""
+    fastlb.start(mover.listener(port, peer("echo", "s1")), environment=mover.environment)
+    dice = random.Random(4)
+    sizes = [dice.choice(ABOUT) + dice.randint(0, 99) for _ in range(scale("ping-pongs", 10_000, least=150))]
+    messages = map(dice.randbytes, sizes)
+    with connect(("127.0.0.1", port)) as client:
+        check(ping_pongs(client, messages))
+
+
+def check(samples):
+    late = percentile(samples, 99)
+    print(f"{len(samples)} samples: p50 {percentile(samples, 50) * 1000:.2f} ms, p99 {late * 1000:.2f} ms")
+    assert_no_cluster(samples)
+    assert late < GENEROUS_S * PATIENCE
