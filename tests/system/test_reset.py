@@ -1,4 +1,4 @@
-"""What an abort may cost others (nothing). What each end sees: test_truth_table.py; before accept (B8): its own file."""
+"""What an abort may cost others: nothing. What each end sees of one is in test_truth_table.py."""
 
 import socket
 
