@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from fastlb import __version__, _engine, limits, sockets
+from fastlb import __version__, _engine, kernelsplice, limits, sockets
 from fastlb.plan.model import Balance, Bind, MetricsBind, Plan
 from fastlb.service import Service
 
@@ -25,6 +25,8 @@ def lines(service: Service, warnings: Sequence[str]) -> list[str]:
     ]
     facts += [("maxconn", _maxconn(service.limits, plan)), ("keep-alive", _keepalive()), ("identity", _identity(plan))]
     facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics] or [("metrics", "off (see --metrics)")]
+    if kernelsplice.wanted(plan):
+        facts.append(("kernel", _kernel_splice()))
     facts.append(("control", f"{service.settings.socket} (fastlb reload|stop|drain|status)"))
     head = f"fastlb {__version__} ({_engine.BUILD} engine), pid {os.getpid()}, {', '.join(plan.files)}"
     return [head, *(f"  {name:<11} {text}" for name, text in facts), *(f"  warning: {text}" for text in warnings)]
@@ -83,6 +85,13 @@ def _identity(plan: Plan) -> str:
     process = plan.process
     who = f"workers run as user {process.user}" if process.user else f"workers run as uid {process.uid or os.geteuid()}"
     return f"{who}, {f'in chroot {process.chroot}' if process.chroot else 'no chroot'}"
+
+
+def _kernel_splice() -> str:
+    reason = kernelsplice.refusal()
+    if reason:
+        return f"option kernel-splice is off: {reason}; everything works without"
+    return "forwards chatty sessions (option kernel-splice)"
 
 
 def _address(bind: Bind) -> str:

@@ -116,7 +116,11 @@ def spawn(
     """Forks a worker; ``on_end`` is called, from the loop, when its process has ended."""
     ours, theirs = control.pair()
     with theirs:
-        pid = process.fork(lambda: worker.main(duty, theirs))
+        try:
+            pid = process.fork(lambda: worker.main(duty, theirs))
+        finally:
+            if duty.kernel_maps is not None:
+                duty.kernel_maps.close()
     pidfd = os.pidfd_open(pid)
     child = Child(duty.slot, pid, pidfd, control.Channel(ours, lambda message: on_message(child, message)))
     asyncio.get_running_loop().add_reader(pidfd, on_end, child)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
-from fastlb import _engine, assignment, children, control, heartbeat, limits, process, steering, worker
+from fastlb import _engine, assignment, children, control, heartbeat, kernelsplice, limits, process, steering, worker
 from fastlb.children import Child, Deployment
 from fastlb.listeners import Listener, Listeners
 from fastlb.privileges import Identity
@@ -40,6 +40,7 @@ class Means:
     identity: Identity
     limits: limits.Limits
     listeners: Listeners
+    kernel_splice: bool
     say: Callable[[int, str], None]
 
 
@@ -64,6 +65,11 @@ class Crew:
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._gone = asyncio.Event()
         self._ending = False
+
+    @property
+    def kernel_splice(self) -> bool:
+        """Whether new workers get what ``option kernel-splice`` needs."""
+        return self._means.kernel_splice
 
     # Orders
 
@@ -145,6 +151,7 @@ class Crew:
             max_sessions=means.limits.max_sessions,
             nofile=means.limits.nofile,
             identity=means.identity,
+            kernel_maps=self._kernel_maps(),
         )
         try:
             slot.child = children.spawn(duty, self._heard, self._ended)
@@ -153,6 +160,15 @@ class Crew:
             self._replace(index, lived_s=0.0)
         else:
             self._install(slot.child)
+
+    def _kernel_maps(self) -> kernelsplice.Maps | None:
+        if not self._means.kernel_splice:
+            return None
+        try:
+            return kernelsplice.build()
+        except OSError as error:
+            self._means.say(_WARNING, f"a worker goes without option kernel-splice: {error.strerror}")
+            return None
 
     def _heard(self, child: Child, message: control.Message) -> None:
         if message["op"] == "fatal":

@@ -38,6 +38,9 @@ _MASTER_CAPABILITIES = sum(
 )
 
 
+_KERNEL_SPLICE_CAPABILITIES = 1 << 38 | 1 << 39  # CAP_PERFMON and CAP_BPF, for the maps and program of new workers
+
+
 class PrivilegeError(Exception):
     """The privileges asked for could not be taken; the text says which and why."""
 
@@ -70,13 +73,14 @@ def refusal(identity: Identity) -> str | None:
     return None
 
 
-def lower_master() -> None:
+def lower_master(*, kernel_splice: bool = False) -> None:
     """Leaves the master those capabilities it needs for a later reload or worker, of those that it has."""
-    kept = linux.get_capabilities().permitted & _MASTER_CAPABILITIES
+    needed = _MASTER_CAPABILITIES | (_KERNEL_SPLICE_CAPABILITIES if kernel_splice else 0)
+    kept = linux.get_capabilities().permitted & needed
     linux.set_capabilities(linux.Capabilities(kept, kept, 0))
 
 
-def drop(identity: Identity, *, write_files: bool = False) -> None:
+def drop(identity: Identity, *, write_files: bool = False, bpf_maps: bool = False) -> None:
     """Makes the calling process a worker that can do nothing but move bytes. Raises PrivilegeError; then it must exit.
 
     ``write_files`` lifts the ban on growing files (builds that write reports).
@@ -91,7 +95,7 @@ def drop(identity: Identity, *, write_files: bool = False) -> None:
         _limit(write_files=write_files)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
         if seccomp.supported():
-            linux.install_filter(seccomp.program(linux.machine(), os.getpid()))
+            linux.install_filter(seccomp.program(linux.machine(), os.getpid(), bpf_maps=bpf_maps))
     except OSError as error:
         raise PrivilegeError(f"cannot drop privileges: {error.strerror or error}") from error
 

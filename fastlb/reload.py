@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastlb import _engine, arrivals, limits, loading, sockets
+from fastlb import _engine, arrivals, kernelsplice, limits, loading, sockets
 from fastlb.children import Deployment
 from fastlb.config.errors import Severity
 from fastlb.listeners import Change
@@ -187,6 +187,8 @@ def _warn(service: Service, old: Plan, new: Plan) -> None:
     for text in (service.limits.warning(new), arrivals.fast_open_warning(new)):
         if text:
             service.say(_WARNING, text)
+    if kernelsplice.wanted(new) and not service.crew.kernel_splice:
+        service.say(_WARNING, "'option kernel-splice' takes effect at the next start")
     keywords = {"nofile": "ulimit-n", "daemon": "daemon", "pidfile": "pidfile"}
     for name, keyword in keywords.items():
         if getattr(old.process, name) != getattr(new.process, name):

@@ -127,6 +127,9 @@ _TGKILL = (234, 131)
 _PRCTL = (157, 167)
 
 _PROT_EXEC = 4
+# BPF_MAP_UPDATE_ELEM and BPF_MAP_DELETE_ELEM, in the maps whose descriptors the worker was given.
+_BPF = (321, 280)
+_BPF_COMMANDS = (2, 3)
 # FIONREAD, SIOCOUTQ, FIONBIO, and the two by which Python sets and clears close-on-exec.
 _IOCTLS = (0x541B, 0x5411, 0x5421, 0x5451, 0x5450)
 
@@ -149,8 +152,11 @@ def supported() -> bool:
     return linux.machine() in _AUDIT_ARCH
 
 
-def program(machine: str, pid: int) -> bytes:
-    """The filter as classic BPF for ``machine``; signals may be sent to ``pid`` (the process itself) only."""
+def program(machine: str, pid: int, *, bpf_maps: bool = False) -> bytes:
+    """The filter as classic BPF for ``machine``; signals may be sent to ``pid`` (the process itself) only.
+
+    ``bpf_maps`` lets the process write to BPF maps that it has open; every other use of bpf(2) stays deadly.
+    """
     column = _COLUMN[machine]
     code = [
         _instruction(_LOAD, _OFFSET_ARCH),
@@ -161,6 +167,8 @@ def program(machine: str, pid: int) -> bytes:
         _instruction(_RETURN, _KILL),
     ]
     code += _verdicts(_ALLOWED, column, _ALLOW)
+    if bpf_maps:
+        code += _allow_values(_BPF[column], 0, _BPF_COMMANDS, otherwise=_KILL)
     code += _verdicts(_KILLED, column, _KILL)
     code += _refuse_bits(_MMAP[column], 2, _PROT_EXEC)
     code += _refuse_bits(_MPROTECT[column], 2, _PROT_EXEC)
@@ -189,11 +197,11 @@ def _refuse_bits(number: int, argument: int, bits: int) -> list[bytes]:
     ]
 
 
-def _allow_values(number: int, argument: int, values: tuple[int, ...]) -> list[bytes]:
+def _allow_values(number: int, argument: int, values: tuple[int, ...], *, otherwise: int = _EPERM) -> list[bytes]:
     tests = [_instruction(_LOAD, _OFFSET_ARGUMENTS + 8 * argument)]
     for value in values:
         tests += [_instruction(_JEQ, value, if_false=1), _instruction(_RETURN, _ALLOW)]
-    tests.append(_instruction(_RETURN, _EPERM))
+    tests.append(_instruction(_RETURN, otherwise))
     return [_instruction(_JEQ, number, if_false=len(tests)), *tests]
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from fastlb import _engine, arrivals, banner, limits, privileges
+from fastlb import _engine, arrivals, banner, kernelsplice, limits, privileges
 from fastlb.crew import Crew, Means
 from fastlb.health.monitor import HealthMonitor
 from fastlb.listeners import Change, Listeners, queue_warning
@@ -46,7 +46,14 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
     shared, logs = SharedState(), Logs()
     master_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     means = Means(
-        shared.fd, shared.view, master_fd, privileges.Identity.of(plan.process), limit, listeners, logs.message
+        shared.fd,
+        shared.view,
+        master_fd,
+        privileges.Identity.of(plan.process),
+        limit,
+        listeners,
+        kernelsplice.wanted(plan) and kernelsplice.refusal() is None,
+        logs.message,
     )
     crew = Crew(means, compile_deployment(shared, plan, generation=1))
     health = HealthMonitor(shared.view, logs.proxy_message, crew.kick)
@@ -63,7 +70,7 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
 
 async def launch(service: Service) -> None:
     """Forks the workers, and returns when all serve."""
-    privileges.lower_master()
+    privileges.lower_master(kernel_splice=kernelsplice.wanted(service.crew.deployment.plan))
     gc.collect()
     gc.freeze()  # what is there now will never be garbage, and untouched it stays shared with the workers
     await service.crew.start(limits.worker_count(service.crew.deployment.plan))

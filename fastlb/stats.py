@@ -71,6 +71,9 @@ class WorkerCounts:
     local_errors_total: int
     sessions_closed_total: int
     connections: int
+    kernel_sessions: int
+    kernel_sessions_total: int
+    bytes_kernel_total: int
 
 
 @dataclass(frozen=True, slots=True)

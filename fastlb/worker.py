@@ -10,11 +10,12 @@ import resource
 import signal
 import socket
 import traceback  # noqa: F401
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 
 from fastlb import _engine, control, privileges, process
+from fastlb.kernelsplice import Maps
 
 EXIT_CONFIG = 78  # EX_CONFIG: cannot start, and starting again would not help
 ORPHAN_MS = 60_000  # how long sessions may outlive the master when hard-stop-after is not set
@@ -32,6 +33,7 @@ class Duty:
     max_sessions: int
     nofile: int
     identity: privileges.Identity
+    kernel_maps: Maps | None = None
 
 
 def main(duty: Duty, sock: socket.socket) -> int:
@@ -48,7 +50,9 @@ def main(duty: Duty, sock: socket.socket) -> int:
 def _start(duty: Duty, sock: socket.socket) -> _engine.Engine:
     ignored = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
     process.forget_signals(ignored)
-    process.keep_only((0, 1, 2, sock.fileno(), duty.shm_fd, duty.master_fd, *duty.kick_fds))
+    maps = duty.kernel_maps
+    maps_fds = maps.descriptors() if maps else ()
+    process.keep_only((0, 1, 2, sock.fileno(), duty.shm_fd, duty.master_fd, *duty.kick_fds, *maps_fds))
     process.silence(0, 1)
     process.set_title(f"starting worker {duty.slot}")
     with contextlib.suppress(OSError):
@@ -58,8 +62,11 @@ def _start(duty: Duty, sock: socket.socket) -> _engine.Engine:
     engine = _engine.Engine(
         duty.shm_fd, duty.slot, sock.fileno(), duty.kick_fds, duty.master_fd, duty.max_sessions, duty.nofile
     )
+    if maps:
+        engine.use_kernel(**asdict(maps))
+        os.close(maps.entries)
     os.close(duty.shm_fd)  # with it, the master's part could be mapped writable again
-    privileges.drop(duty.identity, write_files=_engine.BUILD in ("asan", "coverage"))
+    privileges.drop(duty.identity, write_files=_engine.BUILD in ("asan", "coverage"), bpf_maps=maps is not None)
     process.set_title(f"worker {duty.slot}")  # who is called so is harmless already
     return engine
 

@@ -112,6 +112,8 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     if state == SESSION_FREE:
         return
     s.cause = cause
+    if s.kernel:
+        kernel_leave(w, s)
     session_count_bytes(w, s, reset_client, reset_server)
     session_count_end(w, s, cause, reset_server)
     session_say_fin(s, cause)

@@ -49,6 +49,8 @@ cdef bytes _frontend_row(frontend, uint32_t slot, names):
             row.flags |= FRONTEND_TCPLOG
     if frontend.dontlognull:
         row.flags |= FRONTEND_DONTLOGNULL
+    if frontend.kernel_splice:
+        row.flags |= FRONTEND_KERNEL_SPLICE
     row.client_ms = frontend.client_ms
     row.client_fin_ms = frontend.client_fin_ms
     row.name = _name(names, frontend.name)
@@ -69,6 +71,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.queue_ms = backend.queue_ms
     row.retries = backend.retries
     row.redispatch = backend.redispatch
+    row.flags = BACKEND_KERNEL_SPLICE if backend.kernel_splice else 0
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 

@@ -58,6 +58,14 @@ cdef enum:
     RETRY_PAUSE_MS = 1000
     LIMIT_PAUSE_MS = 50
     RESOURCE_PAUSE_MS = 100
+    PAGE_BYTES = 4096
+    KERNEL_TURNS = 12
+    KERNEL_SMALL_BYTES = 4096
+    KERNEL_HOLD = 8
+    KERNEL_CREDIT = 262144
+    KERNEL_OVERHEAD = 512
+    KERNEL_LOOK_MS = 1000
+    KERNEL_SPINS = 16
     LINGER_FIRST_MS = 10
     LINGER_LAST_MS = 640
     HEARTBEAT_MS = 500
@@ -73,6 +81,7 @@ cdef uint64_t EVENT_SESSION = 0
 cdef uint64_t EVENT_LISTENER = <uint64_t>1 << 62
 cdef uint64_t EVENT_CONTROL = <uint64_t>2 << 62
 cdef uint64_t EVENT_KICK = <uint64_t>3 << 62
+cdef uint64_t EVENT_RING = EVENT_KICK | 1
 cdef uint32_t SESSION_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET
 
 
@@ -86,6 +95,8 @@ include "timer.pxi"
 include "balance.pxi"
 include "queue.pxi"
 include "relay.pxi"
+include "promote.pxi"
+include "kernel.pxi"
 include "plan.pxi"
 include "log.pxi"
 include "session.pxi"

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAYOUT_VERSION 1u
+#define LAYOUT_VERSION 2u
 #define SHM_MAGIC 0x666173746c622d73ull  /* "fastlb-s" */
 #define PLAN_MAGIC 0x666173746c622d70ull /* "fastlb-p" */
 
@@ -172,6 +172,9 @@ struct worker_counters {
     uint64_t local_errors_total;
     uint64_t sessions_closed_total;
     uint64_t connections; /* accepted sockets that are open, in whatever state */
+    uint64_t kernel_sessions; /* whose bytes the kernel forwards */
+    uint64_t kernel_sessions_total;
+    uint64_t bytes_kernel_total;
 };
 
 struct worker_row {
@@ -211,6 +214,8 @@ _Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the
 #define FRONTEND_LOG 1u
 #define FRONTEND_TCPLOG 2u
 #define FRONTEND_DONTLOGNULL 4u
+#define FRONTEND_KERNEL_SPLICE 8u
+#define BACKEND_KERNEL_SPLICE 1u
 
 struct plan_name {
     uint32_t offset;
@@ -242,6 +247,7 @@ struct plan_backend {
     uint32_t queue_ms;
     uint32_t retries;
     int32_t redispatch;
+    uint32_t flags;
     struct plan_name name;
 };
 
@@ -265,6 +271,26 @@ struct plan_header {
     uint32_t slot_count, slot_offset; /* slot of a server -> its index, or NO_INDEX */
     uint32_t names_offset, names_bytes;
 };
+
+/* ---- one direction of a session that the kernel forwards: an entry of a BPF array, mapped by its worker ----
+ * The program runs under the lock of the receiving socket, so each half has a single writer. It redirects as long as
+ * passed == taken (the worker has sent on all that the program left to it) and cost stays within limit.
+ * fastlb/bpf/verdict.py has the same offsets. */
+struct kernel_entry {
+    CACHE_LINE uint64_t used; /* the program's half: bytes redirected */
+    uint64_t cost;            /* what they count against the limit */
+    uint64_t passed;          /* bytes left to the worker to receive */
+    uint64_t active_ns;       /* CLOCK_MONOTONIC of the last segment, to a few ms */
+    uint32_t next_sequence;   /* of TCP, expected next */
+    uint32_t broken;          /* a segment could not be cut to fit the stream */
+    CACHE_LINE uint64_t limit; /* the worker's half */
+    uint64_t soft;            /* at this cost the worker is told */
+    uint64_t taken;           /* passed bytes that were received and sent on */
+    uint32_t peer;            /* where to redirect to */
+};
+_Static_assert(sizeof(struct kernel_entry) == 128, "fastlb/bpf/verdict.py");
+_Static_assert(offsetof(struct kernel_entry, next_sequence) == 32, "fastlb/bpf/verdict.py");
+_Static_assert(offsetof(struct kernel_entry, peer) == 88, "fastlb/bpf/verdict.py");
 
 enum { BALANCE_ROUNDROBIN = 0, BALANCE_STATIC_RR = 1, BALANCE_LEASTCONN = 2, BALANCE_SOURCE = 3, BALANCE_COUNT = 4 };
 

@@ -21,6 +21,8 @@ cdef extern from "layout.h" nogil:
     const uint32_t FRONTEND_LOG
     const uint32_t FRONTEND_TCPLOG
     const uint32_t FRONTEND_DONTLOGNULL
+    const uint32_t FRONTEND_KERNEL_SPLICE
+    const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t NO_INDEX
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
@@ -154,6 +156,9 @@ cdef extern from "layout.h" nogil:
         uint64_t local_errors_total
         uint64_t sessions_closed_total
         uint64_t connections
+        uint64_t kernel_sessions
+        uint64_t kernel_sessions_total
+        uint64_t bytes_kernel_total
 
     ctypedef struct worker_row "struct worker_row":
         worker_counters counters
@@ -199,6 +204,7 @@ cdef extern from "layout.h" nogil:
         uint32_t queue_ms
         uint32_t retries
         int32_t redispatch
+        uint32_t flags
         plan_name name
 
     ctypedef struct plan_server "struct plan_server":
@@ -225,6 +231,18 @@ cdef extern from "layout.h" nogil:
         uint32_t slot_offset
         uint32_t names_offset
         uint32_t names_bytes
+
+    ctypedef struct kernel_entry "struct kernel_entry":
+        uint64_t used
+        uint64_t cost
+        uint64_t passed
+        uint64_t active_ns
+        uint32_t next_sequence
+        uint32_t broken
+        uint64_t limit
+        uint64_t soft
+        uint64_t taken
+        uint32_t peer
 
     uint64_t load_relaxed(const uint64_t *p)
     uint64_t load_acquire(const uint64_t *p)

@@ -22,9 +22,9 @@ cdef extern from "<sys/socket.h>" nogil:
     enum:
         AF_INET, AF_INET6, AF_UNIX
         SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
-        SOL_SOCKET, SO_ERROR, SO_LINGER, SO_OOBINLINE, SO_KEEPALIVE
+        SOL_SOCKET, SO_ERROR, SO_LINGER, SO_OOBINLINE, SO_KEEPALIVE, SO_RCVLOWAT, SO_COOKIE
         SHUT_WR
-        MSG_NOSIGNAL, MSG_DONTWAIT, MSG_MORE
+        MSG_NOSIGNAL, MSG_DONTWAIT, MSG_MORE, MSG_PEEK
     int getsockname(int fd, sockaddr *address, socklen_t *size)
 
 
@@ -72,7 +72,7 @@ cdef extern from "<sys/epoll.h>" nogil:
     const uint32_t EPOLLET
     const uint32_t EPOLLEXCLUSIVE
     enum:
-        EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL
+        EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
     int epoll_create1(int flags)
     int epoll_wait(int epoll, epoll_event *events, int maximum, int timeout_ms)
 
@@ -93,6 +93,17 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t write(int fd, const void *data, size_t size)
     int ftruncate(int fd, long long size)
     int getpid()
+    long syscall(long number, ...)
+
+
+cdef extern from "<sys/syscall.h>" nogil:
+    const long SYS_bpf
+
+
+cdef extern from "<linux/bpf.h>" nogil:
+    enum:
+        BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM
+        BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ
 
 
 cdef extern from "<sys/ioctl.h>" nogil:

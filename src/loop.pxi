@@ -35,6 +35,8 @@ cdef bint loop_event(worker_t *w, epoll_event *event) noexcept nogil:
         loop_session_event(w, data, event.events)
     elif kind == EVENT_LISTENER:
         listen_accept(w, &w.listeners[<uint32_t>data])
+    elif data == EVENT_RING:
+        kernel_told(w)
     elif kind == EVENT_KICK:
         net_unkick(w.kick_fd)
         w.queues_dirty = 1

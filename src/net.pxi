@@ -147,6 +147,26 @@ cdef int net_watch(int epoll, int fd, uint32_t events, uint64_t data) noexcept n
     return 0 if epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 else -errno
 
 
+cdef int net_rewatch(int epoll, int fd, uint32_t events, uint64_t data) noexcept nogil:
+    # What is ready already is reported again.
+    cdef epoll_event event
+    event.events = events
+    event.data.u64 = data
+    return 0 if epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0 else -errno
+
+
+cdef bint net_is_empty(int fd) noexcept nogil:
+    # No byte to receive, no FIN, no error.
+    cdef uint8_t byte
+    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == -1 and errno == EAGAIN
+
+
+cdef uint64_t net_cookie(int fd) noexcept nogil:
+    cdef uint64_t cookie = 0
+    cdef socklen_t size = sizeof(cookie)
+    return cookie if getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 else 0
+
+
 cdef void net_unwatch(int epoll, int fd) noexcept nogil:
     # close() alone does not end the watch while another process holds the same socket.
     cdef epoll_event event

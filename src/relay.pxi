@@ -189,6 +189,8 @@ cdef int flow_pump(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *s
         verdict = flow_flush(w, s, f, sink)
         if f.pending or verdict == PUMP_SINK_DEAD:
             return verdict
+    if s.kernel and kernel_has(s, f):
+        return kernel_pump(w, s, f, source, sink)
     if f.state != FLOW_OPEN or not source.flags & END_READABLE or not sink.flags & END_WRITABLE:
         return verdict if f.state != FLOW_OPEN else PUMP_IDLE
     if debug_mover(f.mover) == MOVER_SPLICE and not source.flags & END_URGENT:

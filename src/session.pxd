@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from layout cimport (
-    backend_control, backend_row, backend_shared, frontend_row, plan_backend, plan_frontend, plan_header, plan_server,
+    backend_control, backend_row, backend_shared, frontend_row, kernel_entry, plan_backend, plan_frontend, plan_header, plan_server,
     server_row, shm_control, shm_shared, worker_row,
 )
 from linux cimport epoll_event
@@ -74,13 +74,15 @@ ctypedef struct session_t:
     uint8_t cause
     uint8_t redispatched
     uint16_t attempts     # connects begun
+    uint8_t kernel        # KERNEL_… bits; 0 unless the kernel forwards for it
+    uint8_t exchanges     # small turns in a row, before that
     uint32_t generation   # changes with each use of this slot
     end_t client
     end_t server
     flow_t up             # client -> server
     flow_t down           # server -> client
     uint64_t active_ms    # last progress of bytes, either way
-    uint64_t deadline_ms  # of the state, for states that have one of their own
+    uint64_t deadline_ms  # of the state, for states that have one of their own; the next look at the kernel's work
     uint32_t timer_tick   # slot of the wheel, or NO_INDEX
     uint32_t timer_previous
     uint32_t timer_next
@@ -110,6 +112,38 @@ ctypedef struct cold_t:
     uint16_t client_family
     uint16_t client_port
     uint8_t client_address[16]
+
+# ---- the kernel as the mover (kernel.pxi) ---------------------------------------------------------------------
+cdef enum:
+    KERNEL_UP = 1         # the program decides about what the client sends
+    KERNEL_DOWN = 2       # … and the server
+    KERNEL_QUIET = 4      # epoll reports FIN and errors only
+
+# One direction, beside its entry. `read` bytes of the entry's `passed` were received by the worker.
+ctypedef struct kernel_side_t:
+    uint64_t cookie
+    uint64_t base         # bytes the sink had been given before the promotion
+    uint64_t read
+    uint64_t received     # of the entry's `used`, already counted
+    uint64_t sent         # of these, in the sink's send queue or beyond
+    uint64_t mark_used    # at the last grant
+    uint64_t mark_cost
+    uint8_t held          # small reads still wanted before the kernel goes on
+    uint8_t failed        # a read has eaten the source's error
+    uint8_t looks         # in a row that found bytes still on their way
+
+ctypedef struct kernel_t:
+    kernel_entry *entries
+    kernel_side_t *sides
+    uint32_t slots        # sessions with a lower index can be promoted
+    int cookies           # map: socket cookie -> entry
+    int sinks             # map: entry -> socket to redirect to
+    int sources           # map: entry -> socket whose segments the program sees
+    int ring_fd
+    uint64_t ring_bytes
+    uint64_t *consumed
+    uint64_t *produced
+    uint8_t *ring
 
 # ---- pools ---------------------------------------------------------------------------------------------------
 ctypedef struct pipe_t:
@@ -182,6 +216,7 @@ ctypedef struct worker_t:
     uint8_t queues_dirty  # somebody freed a server: look at the queues
 
     pipe_pool_t pool
+    kernel_t *kernel      # NULL where it is off
     int descriptor_limit
     uint8_t scratch[65536]
 

@@ -41,17 +41,24 @@ cdef uint32_t session_server_ms(session_t *s) noexcept nogil:
     return s.backend.tunnel_ms if s.backend.tunnel_ms else s.backend.server_ms
 
 
+cdef uint64_t session_idle_end(session_t *s) noexcept nogil:
+    return min(after(s.active_ms, session_client_ms(s)), after(s.active_ms, session_server_ms(s)))
+
+
 cdef uint64_t session_deadline(session_t *s) noexcept nogil:
     # When session_timeout() is due, in CLOCK_MONOTONIC ms.
     if s.state == SESSION_LINGERING or s.state == SESSION_FREE:
         return s.deadline_ms
     if s.state == SESSION_ESTABLISHED:
-        return min(after(s.active_ms, session_client_ms(s)), after(s.active_ms, session_server_ms(s)))
+        return min(s.deadline_ms, session_idle_end(s))
     return min(after(s.active_ms, s.frontend.client_ms), s.deadline_ms)
 
 
 cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
-    cdef bint client = after(s.active_ms, session_client_ms(s)) <= w.now_ms
+    cdef bint client
+    if s.kernel and kernel_look(w, s):
+        return
+    client = after(s.active_ms, session_client_ms(s)) <= w.now_ms
     if s.state == SESSION_LINGERING:
         session_linger(w, s)
     elif s.state == SESSION_ESTABLISHED:
@@ -189,8 +196,11 @@ cdef void session_relay(worker_t *w, session_t *s) noexcept nogil:
     flow_finish(w, s, &s.down, &s.client, &s.up)
     if s.up.state == FLOW_SHUT and s.down.state == FLOW_SHUT:
         session_close(w, s, CAUSE_NORMAL)
-    elif up == PUMP_MORE or down == PUMP_MORE:
+        return
+    if up == PUMP_MORE or down == PUMP_MORE:
         ready_push(w, s)
+    if w.kernel != NULL:
+        kernel_after(w, s)
 
 
 cdef void session_dead(worker_t *w, session_t *s, bint client, bint read_to_end) noexcept nogil:

@@ -29,6 +29,7 @@ WORKER_FIELDS = (
     "accept_errors_total", "accept_pauses_total", "pipes", "pipes_idle", "buffers", "bytes_copied_total",
     "bytes_spliced_total", "log_lines_total", "log_dropped_total", "stale_events_total", "turns_total",
     "pipes_taken_total", "pipes_returned_total", "local_errors_total", "sessions_closed_total", "connections",
+    "kernel_sessions", "kernel_sessions_total", "bytes_kernel_total",
 )
 FRONTEND_FIELDS = (
     "sessions", "sessions_total", "received_bytes_total", "sent_bytes_total", "undelivered_bytes_total", *_ENDED)
@@ -310,6 +311,7 @@ cdef class Shm:
         row.counters.pipes = 0
         row.counters.pipes_idle = 0
         row.counters.buffers = 0
+        row.counters.kernel_sessions = 0
 
     cdef void reap_frontends(self, worker_row *row, uint64_t bit):
         cdef uint32_t slot

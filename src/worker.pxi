@@ -95,6 +95,31 @@ cdef class Engine:
             raise _os_error(errno)
         return 0
 
+    def use_kernel(self, cookies, entries, sinks, sources, ring, int slots, int64_t ring_bytes):
+        """Have the kernel forward chatty sessions where the plan says so, by these maps (see fastlb.kernelsplice).
+
+        The descriptors stay the caller's to keep open, but those of the entries and the ring are needed no more. OSError when
+        they cannot be mapped.
+        """
+        cdef worker_t *w = self.w
+        cdef kernel_t *kernel = <kernel_t *>calloc(1, sizeof(kernel_t))
+        if kernel == NULL:
+            raise MemoryError
+        w.kernel = kernel
+        kernel.slots = min(<uint32_t>slots, w.session_limit)
+        kernel.cookies, kernel.sinks, kernel.sources, kernel.ring_fd = cookies, sinks, sources, ring
+        kernel.ring_bytes = ring_bytes
+        kernel.sides = <kernel_side_t *>calloc(<size_t>slots * 2, sizeof(kernel_side_t))
+        if kernel.sides == NULL:
+            raise MemoryError
+        kernel.entries = <kernel_entry *>self.map_part(
+            entries, 0, <uint64_t>slots * 2 * sizeof(kernel_entry), PROT_READ | PROT_WRITE)
+        kernel.consumed = <uint64_t *>self.map_part(ring, 0, PAGE_BYTES, PROT_READ | PROT_WRITE)
+        kernel.produced = <uint64_t *>self.map_part(ring, PAGE_BYTES, PAGE_BYTES + 2 * ring_bytes, PROT_READ)
+        kernel.ring = <uint8_t *>kernel.produced + PAGE_BYTES
+        if net_watch(w.epoll, ring, EPOLLIN, EVENT_RING) < 0:
+            raise _os_error(errno)
+
     def set_kick_fds(self, fds):
         """Event descriptors of all workers, by number; this worker's own among them."""
         cdef int *copy
@@ -279,6 +304,7 @@ cdef class Engine:
             "pipes": w.pool.open_count - w.pool.idle_count,
             "buffers": w.row.counters.buffers,
             "queued": w.queued_sessions,
+            "kernel": w.row.counters.kernel_sessions,
             "old_plans": plans - (1 if w.plan != NULL else 0),
             "timers": sum([1 for i in range(w.session_limit) if w.sessions[i].state != SESSION_FREE
                            and w.sessions[i].timer_tick != NO_INDEX]) if w.free_count != w.session_limit else 0,
@@ -298,6 +324,9 @@ cdef class Engine:
             plan_release(w, w.plans)
         if w.sessions != NULL:
             munmap(w.sessions, w.session_limit * (sizeof(session_t) + sizeof(cold_t)))
+        if w.kernel != NULL:
+            free(w.kernel.sides)
+            free(w.kernel)
         if w.control != NULL:
             munmap(w.control, SHM_TOTAL_BYTES)
         if w.shared != NULL:

@@ -43,11 +43,12 @@ crew exporter render
 roster
 children
 assignment stats worker
+kernelsplice
 health listeners
 logs ports sockets privileges steering
 balance holders arrivals seccomp limits loading settings shm
 admin plan
-config
+bpf config
 control heartbeat backoff notify pidfile places process reaper linux host
 """
 

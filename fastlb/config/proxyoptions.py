@@ -74,6 +74,12 @@ def _httpchk(section: ProxySection, args: Args) -> None:
     section.set("check", parse_httpchk(args), args)
 
 
+def _kernel_splice(section: ProxySection, args: Args) -> None:
+    """Ours, not HAProxy's. ``auto`` is the same as nothing: used where kernel and capabilities allow it."""
+    args.accept("auto")
+    section.set("kernel_splice", True, args)
+
+
 def _tcp_check(section: ProxySection, args: Args) -> None:
     section.set("check", TcpCheck(), args)
 
@@ -88,6 +94,9 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
         ),
         "httpchk": OptionKeyword(_httpchk, Side.BACKEND),
         "httplog": OptionKeyword(_httplog, Side.FRONTEND),
+        "kernel-splice": OptionKeyword(
+            _kernel_splice, Side.BOTH, off=lambda section, args: section.set("kernel_splice", False, args)
+        ),
         "redispatch": OptionKeyword(
             _redispatch, Side.BACKEND, off=lambda section, args: section.set("redispatch", 0, args)
         ),

@@ -146,6 +146,7 @@ class Settings:
     tcplog: Said[bool] | None = None
     httplog: Said[bool] | None = None
     dontlognull: Said[bool] | None = None
+    kernel_splice: Said[bool] | None = None
     connect: Said[int] | None = None
     client: Said[int] | None = None
     server: Said[int] | None = None

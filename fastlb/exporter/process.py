@@ -44,10 +44,12 @@ _WORKER_GAUGES: tuple[tuple[str, str, Callable[[WorkerCounts], int]], ...] = (
     ("connections", "Accepted connections that are open, in whatever state.", lambda c: c.connections),
     ("pipes", "Pipes that the worker has, for splicing.", lambda c: c.pipes),
     ("pipes_idle", "Pipes that wait for use.", lambda c: c.pipes_idle),
+    ("kernel_sessions", "Sessions that the kernel forwards.", lambda c: c.kernel_sessions),
     ("buffers", "Buffers that hold bytes in flight.", lambda c: c.buffers),
 )
 _WORKER_COUNTERS: tuple[tuple[str, str, Callable[[WorkerCounts], int]], ...] = (
     ("sessions", "Sessions begun.", lambda c: c.sessions_total),
+    ("kernel_sessions", "Sessions given to the kernel to forward.", lambda c: c.kernel_sessions_total),
     ("accepts", "Connections accepted.", lambda c: c.accepts_total),
     ("accept_errors", "Failures of accept(), for want of descriptors for instance.", lambda c: c.accept_errors_total),
     ("accept_pauses", "Times that accepting stopped at a limit.", lambda c: c.accept_pauses_total),
@@ -72,4 +74,5 @@ def workers(snapshot: Snapshot) -> Iterator[Metric]:
         yield counter(f"worker_{name}", text, [(labels, read(w.counts)) for labels, w in rows])
     moved = [(labels.plus("mover", "copy"), w.counts.bytes_copied_total) for labels, w in rows]
     moved += [(labels.plus("mover", "splice"), w.counts.bytes_spliced_total) for labels, w in rows]
+    moved += [(labels.plus("mover", "kernel"), w.counts.bytes_kernel_total) for labels, w in rows]
     yield counter("worker_moved_bytes", "Bytes forwarded, by the way they were moved.", moved)

@@ -64,6 +64,7 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
         logs=logs.numbers(settings.logs),
         tcplog=value_of(settings.tcplog or settings.httplog, False),
         dontlognull=value_of(settings.dontlognull, False),
+        kernel_splice=value_of(settings.kernel_splice, False),
     )
 
 
@@ -95,4 +96,5 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         retries=value_of(settings.retries, DEFAULT_RETRIES),
         redispatch=value_of(settings.redispatch, 0),
         logs=logs.numbers(settings.logs),
+        kernel_splice=value_of(settings.kernel_splice, False),
     )

@@ -109,6 +109,7 @@ class Frontend:
     logs: tuple[int, ...] = ()
     tcplog: bool = False
     dontlognull: bool = False
+    kernel_splice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class Backend:
     retries: int = DEFAULT_RETRIES
     redispatch: int = 0
     logs: tuple[int, ...] = ()
+    kernel_splice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
