@@ -121,7 +121,8 @@ cdef void kernel_told(worker_t *w) noexcept nogil:
         if load32_relaxed(record) & <uint32_t>BPF_RINGBUF_BUSY_BIT:
             break
         session = record[2] >> 1
-        if session < kernel.slots and w.sessions[session].kernel:
+        if (session < kernel.slots and w.sessions[session].state == SESSION_ESTABLISHED
+                and w.sessions[session].kernel):
             ready_push(w, &w.sessions[session])
         at += BPF_RINGBUF_HDR_SZ + 8
         store_release(kernel.consumed, at)
