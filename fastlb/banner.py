@@ -91,7 +91,7 @@ def _kernel_splice() -> str:
     reason = kernelsplice.refusal()
     if reason:
         return f"option kernel-splice is off: {reason}; everything works without"
-    return "forwards chatty sessions (option kernel-splice)"
+    return "forwards chatty sessions (option kernel-splice, experimental)"
 
 
 def _address(bind: Bind) -> str:

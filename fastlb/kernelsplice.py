@@ -45,7 +45,7 @@ class Maps:
 
 def wanted(plan: Plan) -> bool:
     """Whether any proxy of the plan says ``option kernel-splice``."""
-    return any(proxy.kernel_splice for proxy in (*plan.frontends, *plan.backends))
+    return any(one.kernel_splice for one in plan.frontends) or any(one.kernel_splice for one in plan.backends)
 
 
 def refusal() -> str | None:

@@ -2,8 +2,8 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from layout cimport (
-    backend_control, backend_row, backend_shared, frontend_row, kernel_entry, plan_backend, plan_frontend, plan_header, plan_server,
-    server_row, shm_control, shm_shared, worker_row,
+    backend_control, backend_row, backend_shared, frontend_row, kernel_entry, plan_backend, plan_frontend, plan_header,
+    plan_server, server_row, shm_control, shm_shared, worker_row,
 )
 from linux cimport epoll_event
 

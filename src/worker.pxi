@@ -98,8 +98,8 @@ cdef class Engine:
     def use_kernel(self, cookies, entries, sinks, sources, ring, int slots, int64_t ring_bytes):
         """Have the kernel forward chatty sessions where the plan says so, by these maps (see fastlb.kernelsplice).
 
-        The descriptors stay the caller's to keep open, but those of the entries and the ring are needed no more. OSError when
-        they cannot be mapped.
+        The descriptors stay the caller's, to keep open; that of the entries is needed no more. OSError when they cannot
+        be mapped.
         """
         cdef worker_t *w = self.w
         cdef kernel_t *kernel = <kernel_t *>calloc(1, sizeof(kernel_t))

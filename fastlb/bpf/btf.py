@@ -18,7 +18,7 @@ _EACH = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
 
 
 def field_offset(structure: str, name: str, path: Path = VMLINUX) -> int:
-    """The offset of a field in bytes. OSError when there is no type information, LookupError when it lacks the field."""
+    """The offset of a field in bytes. OSError without type information, LookupError when it lacks the field."""
     data = path.read_bytes()
     magic, _, _, header, types_at, types_bytes, strings_at, strings_bytes = _HEADER.unpack_from(data)
     if magic != _MAGIC:
@@ -39,7 +39,7 @@ def _member(members: memoryview, strings: bytes, count: int, name: str, has_size
     for index in range(count):
         named, _, bits = _TYPE.unpack_from(members, index * _MEMBER_BYTES)
         if strings[named : strings.index(b"\0", named)] == name.encode():
-            return (bits & 0xFFFFFF if has_sizes else bits) // 8
+            return int(bits & 0xFFFFFF if has_sizes else bits) // 8
     raise LookupError(f"no field {name}")
 
 

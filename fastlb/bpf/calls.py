@@ -35,9 +35,7 @@ def load_program(code: bytes, licence: bytes) -> int:
     instructions, name = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(licence)
     log = ctypes.create_string_buffer(_LOG_BYTES)
     count, at = len(code) // 8, ctypes.addressof
-    attributes = struct.pack(
-        "=IIQQIIQI", _PROG_TYPE_SK_SKB, count, at(instructions), at(name), 1, len(log), at(log), 0
-    )
+    attributes = struct.pack("=IIQQIIQI", _PROG_TYPE_SK_SKB, count, at(instructions), at(name), 1, len(log), at(log), 0)
     try:
         return _bpf(_PROG_LOAD, attributes)
     except OSError as error:

@@ -104,6 +104,14 @@ def test_options_can_be_switched_off(load_text: LoadText) -> None:
     assert not plan.frontends[0].dontlognull
 
 
+def test_kernel_splice_is_said_by_either_side(load_text: LoadText) -> None:
+    plan = plan_of(load_text, f"{TIMEOUTS} option kernel-splice auto\n{LISTEN} server s 10.0.0.1:80\n")
+    assert plan.frontends[0].kernel_splice and plan.backends[0].kernel_splice
+    text = f"{TIMEOUTS} option kernel-splice\n{LISTEN} no option kernel-splice\n server s 10.0.0.1:80\n"
+    plan = plan_of(load_text, text)
+    assert not plan.frontends[0].kernel_splice and not plan.backends[0].kernel_splice
+
+
 @pytest.mark.parametrize(
     ("line", "interval"), [("", 0), ("option redispatch", -1), ("option redispatch 2", 2), ("option redispatch 0", 0)]
 )

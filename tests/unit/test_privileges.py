@@ -152,6 +152,18 @@ def test_what_only_an_intruder_would_do_kills(crime):
     assert in_child(check) == -31  # SIGSYS
 
 
+@needs_seccomp
+@pytest.mark.parametrize(("command", "outcome"), [(2, "-1"), (3, "-1"), (0, -31), (5, -31), (8, -31)])
+def test_bpf_maps_can_be_written_and_nothing_else(command, outcome):
+    """Update and delete are answered (here: no such descriptor); to create, load or attach is deadly."""
+
+    def check():
+        privileges.drop(Identity(), bpf_maps=True)
+        return linux._libc.syscall({"x86_64": 321, "aarch64": 280}[linux.machine()], command, bytes(128), 128)
+
+    assert in_child(check) == outcome
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_the_filter_is_well_formed(machine):
     program = seccomp.program(machine, 1)

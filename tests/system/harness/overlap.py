@@ -1,9 +1,16 @@
-"""A TCP socket rebuilt with a sequence number further back: what it sends next overlaps what its peer has (tcp(7), TCP_REPAIR)."""
+"""A TCP socket rebuilt with a sequence number further back: what it sends next overlaps what its peer has."""
 
 import socket
 import struct
 
-TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_REPAIR_OPTIONS, TCP_TIMESTAMP, TCP_REPAIR_WINDOW = 19, 20, 21, 22, 24, 29
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_REPAIR_OPTIONS, TCP_TIMESTAMP, TCP_REPAIR_WINDOW = (
+    19,
+    20,
+    21,
+    22,
+    24,
+    29,
+)
 RECEIVE_QUEUE, SEND_QUEUE = 1, 2
 OPTION_MSS, OPTION_WINDOW, OPTION_SACK, OPTION_TIMESTAMP = 2, 3, 4, 8
 
