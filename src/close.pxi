@@ -11,30 +11,33 @@ cdef void session_close_end(end_t *end, bint reset) noexcept nogil:
     end.flags = 0
 
 
-cdef bint flow_is_cut(flow_t *f, end_t *source, uint8_t cause) noexcept nogil:
+cdef bint flow_is_cut(worker_t *w, session_t *s, flow_t *f, end_t *source, uint8_t cause) noexcept nogil:
     # A timeout gives up bytes of this flow that the sink's kernel does not have. (Of an abort the sink is told anyway.)
     if cause != CAUSE_CLIENT_TIMEOUT and cause != CAUSE_SERVER_TIMEOUT or f.state == FLOW_SHUT:
         return False
-    return f.pending != 0 or (source.flags & END_READABLE != 0 and net_readable_bytes(source.fd) > 0)
+    if f.pending != 0 or kernel_has(s, f):
+        return f.pending != 0 or kernel_holds(w, s, f)
+    return source.flags & END_READABLE != 0 and net_readable_bytes(source.fd) > 0
 
 
-cdef bint session_resets_client(session_t *s, uint8_t cause) noexcept nogil:
+cdef bint session_resets_client(worker_t *w, session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:
     # A FIN would tell the client that all is well: never after an abort of the server's or our own end, nor in the
-    # middle of what the server said.
+    # middle of what the server said. With bytes of the client's unread the kernel resets by itself, but those that a
+    # program left for us it does not see.
     return (cause == CAUSE_SERVER_ABORT or cause == CAUSE_SHUTDOWN or s.client.flags & END_DEAD != 0
-            or flow_is_cut(&s.down, &s.server, cause))
+            or flow_is_cut(w, s, &s.down, &s.server, cause) or (s.kernel != 0 and up_is_cut))
 
 
-cdef bint session_resets_server(session_t *s, uint8_t cause) noexcept nogil:
+cdef bint session_resets_server(session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:
     # As long as its FIN is unseen nothing more is wanted from it; RST leaves no TIME_WAIT on a port of ours.
     return cause != CAUSE_NORMAL and (
         s.server.flags & END_FIN_READ == 0 or s.server.flags & END_DEAD != 0 or cause == CAUSE_CLIENT_ABORT
-        or flow_is_cut(&s.up, &s.client, cause))
+        or up_is_cut)
 
 
-cdef void session_say_fin(session_t *s, uint8_t cause) noexcept nogil:
+cdef void session_say_fin(session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:
     # A timeout ends both sides by FIN, as HAProxy does; the RST behind it only keeps the port out of TIME_WAIT.
-    if s.state != SESSION_ESTABLISHED or flow_is_cut(&s.up, &s.client, cause):
+    if s.state != SESSION_ESTABLISHED or up_is_cut:
         return
     if cause == CAUSE_CLIENT_TIMEOUT or cause == CAUSE_SERVER_TIMEOUT:
         net_finish(s.server.fd)
@@ -107,16 +110,18 @@ cdef void session_poison(worker_t *w, session_t *s) noexcept nogil:
 cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil:
     cdef uint32_t index = session_index(w, s)
     cdef uint8_t state = s.state
-    cdef bint reset_client = session_resets_client(s, cause)
-    cdef bint reset_server = session_resets_server(s, cause)
+    cdef bint up_is_cut, reset_client, reset_server
     if state == SESSION_FREE:
         return
     s.cause = cause
+    up_is_cut = flow_is_cut(w, s, &s.up, &s.client, cause)
+    reset_client = session_resets_client(w, s, cause, up_is_cut)
+    reset_server = session_resets_server(s, cause, up_is_cut)
     if s.kernel:
         kernel_leave(w, s)
     session_count_bytes(w, s, reset_client, reset_server)
     session_count_end(w, s, cause, reset_server)
-    session_say_fin(s, cause)
+    session_say_fin(s, cause, up_is_cut)
     flow_drop(w, &s.up)
     flow_drop(w, &s.down)
     session_close_end(&s.client, reset_client)

@@ -194,6 +194,14 @@ cdef bint kernel_is_quiet(worker_t *w, session_t *s, flow_t *f) noexcept nogil:
     return kernel_has(s, f) and not f.pending and not side.held and load_relaxed(&entry.taken) == side.read
 
 
+cdef bint kernel_holds(worker_t *w, session_t *s, flow_t *f) noexcept nogil:
+    # Bytes that were received and are in no send queue: left to the worker, or redirected and still on their way.
+    cdef kernel_side_t *side = &w.kernel.sides[kernel_index(w, s, f)]
+    cdef kernel_entry *entry = &w.kernel.entries[kernel_index(w, s, f)]
+    kernel_count(w, s, f, &s.server if f == &s.up else &s.client)
+    return load_acquire(&entry.passed) != side.read or side.sent != side.received
+
+
 cdef void kernel_after(worker_t *w, session_t *s) noexcept nogil:
     # The end of a turn of an established session.
     if not s.kernel:

@@ -144,7 +144,7 @@ def test_a_hostile_ring_yields_nothing_and_harms_nobody() -> None:
     os.close(fd)
 
 
-LOG_HEAD_AT = 192  # struct worker_row: the counters, then log_head on a cache line of its own
+LOG_HEAD_AT = 256  # struct worker_row: the counters, then log_head on a cache line of its own
 
 
 def test_slots_and_workers_out_of_range_are_refused() -> None:

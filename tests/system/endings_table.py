@@ -64,6 +64,7 @@ class Mover:
 MOVERS = (
     Mover("copy", messages=20, message=1000, burst=12_000, step=8000, in_step=True),
     Mover("splice", messages=1, message=512 << 10, burst=192 << 10, step=256 << 10),
+    Mover("kernel", messages=60, message=100, burst=12_000, step=8000, lines=("option kernel-splice",)),
 )
 
 TABLE = (

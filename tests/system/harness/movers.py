@@ -33,7 +33,7 @@ def _forced(name: str, wish: str) -> Mover:
     return Mover(name, environment={"FASTLB_DEBUG_MOVER": wish})
 
 
-ALWAYS = (Mover("own choice"),)
+ALWAYS = (Mover("own choice"), Mover("kernel", option="option kernel-splice"))
 DEBUG_ONLY = (_forced("copy", "copy"), _forced("splice", "splice"), _forced("random", "20261126"))
 
 
