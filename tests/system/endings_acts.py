@@ -99,6 +99,8 @@ def act(scene: Scene, cut: contextlib.ExitStack) -> None:
     actor, what = scene.actor, scene.cell.what
     if actor is None:
         return
+    if what == "RST":
+        actor.wait_steady()  # not where a timeout is near
     scene.acknowledged = actor.acknowledged()
     if what in ("FIN", "half-close"):
         actor.finish()
@@ -163,6 +165,8 @@ def check(expected: str, hearer: Stream, sent: int, acknowledged: int) -> None:
         eventually(hearer.is_reset, "a reset behind the FIN")
     if amount == "prefix":
         assert 0 < hearer.heard < sent
+    elif amount == "acked+":
+        assert acknowledged <= hearer.heard < sent
     else:
         assert hearer.heard == {"all": sent, "acked": acknowledged}[amount]
 

@@ -4,6 +4,7 @@
 
     all      every byte that was said, exactly
     acked    exactly the bytes that the balancer had acknowledged when it happened: a reset takes the rest along
+    acked+   those at least, as an acknowledgement may have been cut off too; from the first on without a gap
     prefix   some, not all, and from the first one on without a gap
     FIN RST  how the stream ends; FIN+RST: the end of the stream, then a reset behind it
     gone     it cannot see anything: it has closed, or it is cut off
@@ -109,12 +110,12 @@ TABLE = (
     # In flight, the other end goes on sending to the one that is not there any more.
     Cell("client", "black hole", "idle", "all FIN+RST", "gone", "cD"),
     Cell("client", "black hole", "in flight", "all FIN+RST", "gone", "cD"),
-    Cell("client", "black hole", "full", "acked FIN+RST", "gone", "cD"),
+    Cell("client", "black hole", "full", "acked+ FIN+RST", "gone", "cD"),
     Cell("client", "black hole", "connecting", "nothing", "gone", "cC"),
     Cell("client", "black hole", "queued", "nothing", "gone", "cQ"),
     Cell("server", "black hole", "idle", "all FIN", "gone", "sD"),
     Cell("server", "black hole", "in flight", "all FIN", "gone", "sD"),
-    Cell("server", "black hole", "full", "acked RST", "gone", "sD"),
+    Cell("server", "black hole", "full", "acked+ RST", "gone", "sD"),
     Cell("server", "black hole", "connecting", "all FIN", "nothing", "sC"),
     Cell("server", "black hole", "queued", "all FIN", "nothing", "sQ"),
 )

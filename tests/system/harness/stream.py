@@ -77,6 +77,13 @@ class Stream:
     def wait_acknowledged(self) -> None:
         eventually(lambda: self.acknowledged() == self.sent, "all that was said is acknowledged", every_s=0.002)
 
+    def wait_steady(self) -> None:
+        """Until nothing more is acknowledged (a full path still takes a little at each probe)."""
+        before = -1
+        while before != (now := self.acknowledged()):
+            before = now
+            time.sleep(QUIET_MS / 1000)
+
     def hear(self, count: int) -> None:
         """``count`` more bytes, which must be the right ones."""
         end = self.heard + count
