@@ -1,6 +1,5 @@
 """Two-way transfers whose every byte is checked by hash, and the kernel's own byte counts."""
 
-import contextlib
 import hashlib
 import random
 import socket
@@ -84,14 +83,15 @@ def attempt(to: Address, transfer: Transfer) -> str:
     try:
         with connect(to, timeout_s=60) as sock:
             sock.sendall(header(transfer))
-            sender = threading.Thread(target=_send_quietly, args=(sock, upload, transfer.chunk), daemon=True)
+            lost: list[OSError] = []  # a reset is told once: to the sender, say, and recv() then says end of stream
+            sender = threading.Thread(target=_send_keeping, args=(lost, sock, upload, transfer.chunk), daemon=True)
             sender.start()
             got, how = read_to_end(sock)
             sender.join()
     except OSError:
         return "reset"
     assert expected.startswith(got), f"{transfer}: other bytes came down"
-    if how == RST:
+    if how == RST or lost:
         return "reset"
     if got != expected:
         assert not got, f"{transfer}: an orderly end after {len(got)} bytes"
@@ -104,9 +104,11 @@ def upload_sha256(transfer: Transfer) -> str:
     return hashlib.sha256(random.Random(-transfer.seed).randbytes(transfer.up)).hexdigest()
 
 
-def _send_quietly(sock: socket.socket, data: bytes, chunk: int) -> None:
-    with contextlib.suppress(OSError):
+def _send_keeping(lost: list[OSError], sock: socket.socket, data: bytes, chunk: int) -> None:
+    try:
         _send(sock, data, chunk)
+    except OSError as error:
+        lost.append(error)
 
 
 def _send(sock: socket.socket, data: bytes, chunk: int) -> None:

@@ -59,7 +59,8 @@ def ping(sock, name):
 def duplex(sock, name):
     """Both directions at once. First line: bytes to send, seed, chunk size, ms between chunks and before reading."""
     size, seed, chunk, pause_ms, late_ms = map(int, line(sock).split())
-    sender = threading.Thread(target=send_seeded, args=(sock, size, seed, chunk, pause_ms))
+    failures = []  # a reset is told once, to whichever thread calls first: the other one sees an end of stream
+    sender = threading.Thread(target=keeping, args=(failures, send_seeded, sock, size, seed, chunk, pause_ms))
     sender.start()
     digest, count = hashlib.sha256(), 0
     time.sleep(late_ms / 1000)
@@ -67,6 +68,8 @@ def duplex(sock, name):
         digest.update(part)
         count += len(part)
     sender.join()
+    if failures:
+        raise failures[0]
     return {"seed": seed, "received": count, "sha256": digest.hexdigest(), "sent": size}
 
 
@@ -140,6 +143,13 @@ def in_step(part, tag, offset):
     start = offset % len(tag)
     repeated = tag * (len(part) // len(tag) + 2)
     return repeated[start : start + len(part)] == part
+
+
+def keeping(failures, function, *arguments):
+    try:
+        function(*arguments)
+    except OSError as error:
+        failures.append(error)
 
 
 def send_quietly(sock, data):
