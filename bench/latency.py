@@ -48,6 +48,7 @@ def _record(rate: int, peer: Peer, runs: list[Run]) -> dict[str, Any]:
         "rate": rate,
         "peer": peer.name,
         "kind": peer.kind,
+        "realtime": all(outcome.realtime for outcome in outcomes),
         "kept_schedule": all(outcome.kept_schedule for outcome in outcomes),
         **{name: sum(getattr(outcome, name) for outcome in outcomes) for name in ("scheduled", "answered", "waited")},
         "errors": sum(outcome.failures for outcome in outcomes),

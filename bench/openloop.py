@@ -28,7 +28,7 @@ class OpenLoop:
     """What came of one run. Latencies are cells of (nanoseconds, how many), as is the client's own lag.
 
     ``waited`` counts requests that were due while every connection was still waiting for its answer, ``errors``
-    connections that broke or brought a wrong answer.
+    connections that broke or brought a wrong answer. ``realtime``: the client went before whoever shares its CPU.
     """
 
     scheduled: int
@@ -37,6 +37,7 @@ class OpenLoop:
     unanswered: int
     waited: int
     errors: int
+    realtime: bool
     latency: Cells
     lag: Cells
 

@@ -50,5 +50,5 @@ def wanted(quick: bool = False) -> Settings:
         part_seconds=2.0,
         established=established,
         sizes=("64", "256", "1k", "4k", "16k", "64k", "256k", "1m"),
-        rates=(5000, 20000),
+        rates=(5000, 10000),
     )
