@@ -108,6 +108,6 @@ def test_transfers_survive_a_link_that_goes_away(fastlb, far_server, port, scale
     _, *sent = in_threads([flap, *jobs], width=count + 1)
     arrived = {event["seed"]: event["sha256"] for event in far_server.wait_events(count)}
     assert arrived == dict(sent)
-    idle.sendall(b"5 1 5 0\n")
+    idle.sendall(b"5 1 5 0 0\n")
     assert len(read_exactly(idle, 5)) == 5, "a session that was idle meanwhile has not noticed"
     idle.close()

@@ -103,7 +103,7 @@ def test_accept_that_fails_for_a_while(service, port, directory):
             assert len(lb.output().splitlines()) - lines <= 2 * elapsed_s(started) + 2, "a line a second for each"
         started = time.monotonic()
         for client in clients:
-            client.sendall(b"5 1 5 0\n")
+            client.sendall(b"5 1 5 0 0\n")
             assert len(read_exactly(client, 5)) == 5
             client.close()
         assert elapsed_s(started) < 1 + 2 * PATIENCE
