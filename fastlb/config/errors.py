@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from fastlb.config.summary import Mention, Topic, render
+
 MAX_ERRORS = 100
 MAX_WARNINGS = 100
+_MAX_MENTIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ class ConfigError(Exception):
         self.hint = hint
 
 
+class NotSupported(ConfigError):
+    """Something that HAProxy has and fastlb does not: an error, unless its whole section is inactive anyway."""
+
+
 class TooManyErrors(Exception):
     """Ends the whole loading: MAX_ERRORS were found, or a limit makes going on pointless."""
 
@@ -67,6 +74,8 @@ class Report:
         self._known: set[tuple[Location, str]] = set()
         self._errors = 0
         self._warnings = 0
+        self._held: list[ConfigError] | None = None
+        self._mentions: dict[Topic, dict[Mention, None]] = {}
 
     @property
     def has_errors(self) -> bool:
@@ -90,7 +99,20 @@ class Report:
 
     def caught(self, failure: ConfigError) -> None:
         """Record what ended one statement."""
-        self.error(failure.location, failure.message, failure.hint)
+        if self._held is not None and isinstance(failure, NotSupported) and len(self._held) < MAX_ERRORS:
+            self._held.append(failure)
+        else:
+            self.error(failure.location, failure.message, failure.hint)
+
+    def hold(self) -> None:
+        """From here on keep back what is not supported: the section may turn out to be inactive as a whole."""
+        self._held = []
+
+    def release(self, *, forget: bool) -> None:
+        """The end of what ``hold`` began: record what was kept back, or ``forget`` it."""
+        held, self._held = self._held or [], None
+        for failure in held if not forget else ():
+            self.caught(failure)
 
     def warning(self, location: Location, message: str, hint: str | None = None) -> None:
         """Record a warning, once; those after MAX_WARNINGS are only counted."""
@@ -99,6 +121,12 @@ class Report:
         self._warnings += 1
         if self._warnings <= MAX_WARNINGS:
             self._found.append(Diagnostic(Severity.WARNING, location, message, hint))
+
+    def mention(self, topic: Topic, location: Location, name: str) -> None:
+        """Record something that goes into the summary of ``topic``: one warning for all."""
+        mentions = self._mentions.setdefault(topic, {})
+        if len(mentions) < _MAX_MENTIONS:
+            mentions[Mention(location.file, location.line, location.column, name)] = None
 
     def _is_known(self, location: Location, message: str) -> bool:
         """What ``defaults`` says wrong concerns many proxies, and is to be said once."""
@@ -116,12 +144,22 @@ class Report:
             at = found.location
             return order.get(at.file, last), at.line == 0, at.line, at.column
 
-        found = sorted(self._found, key=position)
+        found = sorted([*self._found, *self._summaries()], key=position)
         more = self._warnings - MAX_WARNINGS
         if more > 0:
             where = Location(found[-1].location.file, 0, 0)
             found.append(Diagnostic(Severity.WARNING, where, f"{more} more warnings are not shown"))
         return tuple(found)
+
+    def _summaries(self) -> list[Diagnostic]:
+        """One warning for each topic that anything was mentioned of, at the place of the first."""
+        found = []
+        for topic, mentions in self._mentions.items():
+            first = next(iter(mentions))
+            message, hint = render(topic, list(mentions))
+            where = Location(first.file, first.line, first.column)
+            found.append(Diagnostic(Severity.WARNING, where, message, hint))
+        return found
 
 
 def quote(text: str, limit: int = 60) -> str:

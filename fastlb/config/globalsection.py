@@ -15,6 +15,7 @@ from fastlb.config.keywords import KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.limits import check_logs
 from fastlb.config.logline import parse_log
+from fastlb.config.statistics import parse_runtime_socket
 from fastlb.config.tree import EndpointKind, Global, LogGlobal, LogLine, MetricsLine, Said
 
 MAX_WORKERS = 64
@@ -196,6 +197,7 @@ GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
         "nbthread": _integer("nbthread", 1, MAX_WORKERS),
         "pidfile": _text("pidfile", "the name of a file"),
         "prometheus": GlobalSection.add_metrics,
+        "stats": lambda section, args: parse_runtime_socket(args),
         "spread-checks": _integer("spread_checks", 0, 50),
         "tune.reuseport": _reuseport,
         "uid": _integer("uid", 0, MAX_ID),

@@ -10,11 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from fastlb.config.errors import ConfigError, Report, quote
+from fastlb.config.errors import ConfigError, NotSupported, Report, quote
 from fastlb.config.lexer import Word
 from fastlb.config.suggest import did_you_mean
+from fastlb.config.summary import Topic
 
 Entry = TypeVar("Entry")
+
+HTTP_ONLY = "it concerns HTTP, and fastlb balances TCP"
+TLS_ONLY = "it concerns TLS, which fastlb passes through untouched"
 
 # Words that say what they mean only together with the next one.
 _FAMILIES = ("http-check", "monitor", "rate-limit", "stats", "stick", "tcp-check", "tcp-request", "tcp-response")
@@ -42,7 +46,7 @@ class KeywordTable(Generic[Entry]):
     also: tuple[str, ...] = ()
 
     def find(self, word: Word, report: Report, after: Word | None = None, within: str = "") -> Entry | None:
-        """The entry of ``word``, or None for a word that is ignored (then with a warning).
+        """The entry of ``word``, or None for a word that is ignored: with a warning, or one for all of HTTP and TLS.
 
         Raises ConfigError for all the others. ``after`` is the next word of the line; ``within`` is said
         in place of the table's own.
@@ -51,12 +55,18 @@ class KeywordTable(Generic[Entry]):
         if entry is not None:
             return entry
         reason = self._ignored_because(word.text)
+        if reason in (HTTP_ONLY, TLS_ONLY):
+            report.mention(Topic.NO_EFFECT, word.location, self._named(word.text))
+            return None
         if reason is not None:
             report.warning(word.location, f"{self._named(word.text)} is ignored: {reason}")
             return None
-        hint = self._refusal(word.text)
-        if hint is not None:
-            raise ConfigError(word.location, f"{self._named(word.text, after)} {hint[0]}", hint[1])
+        if word.text in self.removed:
+            message = f"{self._named(word.text, after)} is no longer part of the language"
+            raise ConfigError(word.location, message, self.removed[word.text])
+        refusal = self._refusal(word.text)
+        if refusal is not None:
+            raise NotSupported(word.location, f"{self._named(word.text, after)} {refusal[0]}", refusal[1])
         message = f"unknown {self.title} {quote(word.text)} {within or self.within}".rstrip()
         raise ConfigError(word.location, message, did_you_mean(word.text, [*self._words(), *self.also]))
 
@@ -70,8 +80,6 @@ class KeywordTable(Generic[Entry]):
 
     def _refusal(self, text: str) -> tuple[str, str | None] | None:
         """For a word that is known and refused: what to say about it, and the hint."""
-        if text in self.removed:
-            return "is no longer part of the language", self.removed[text]
         if text in self.refused:
             return "is not supported", self.refused[text]
         if text in self.not_yet or text.startswith(self.not_yet_prefixes):

@@ -5,10 +5,10 @@ Collected from the HAProxy manual (sections 3, 4.1, 5.1 and 5.2) and from what `
 
 from __future__ import annotations
 
+from fastlb.config.keywords import HTTP_ONLY as HTTP_ONLY
+from fastlb.config.keywords import TLS_ONLY as TLS_ONLY
 from fastlb.config.keywords import because, words
 
-HTTP_ONLY = "it concerns HTTP, and fastlb balances TCP"
-TLS_ONLY = "it concerns TLS, which fastlb passes through untouched"
 OTHER_ONLY = "it concerns a part of HAProxy that a TCP balancer does not have"
 SPLICES_ALWAYS = "fastlb always splices when that is faster"
 
@@ -25,7 +25,7 @@ GLOBAL_NOT_YET = words(
     load-server-state-from-file localpeer max-spread-checks max-threads-per-group maxconnrate maxpipes maxsessrate
     mworker-max-reloads no-memory-trimming node noepoll noevports nogetaddrinfo nokqueue nopoll noreuseport nosplice
     numa-cpu-mapping pp2-never-send-local prealloc-fd presetenv quiet resetenv server-state-base server-state-file
-    set-dumpable set-var set-var-fmt setcap setenv shm-stats-file shm-stats-file-max-objects stats stats-file
+    set-dumpable set-var set-var-fmt setcap setenv shm-stats-file shm-stats-file-max-objects stats-file
     stress-level strict-limits thread-group thread-groups thread-hard-limit unix-bind unsetenv
     warn-blocked-traffic-after zero-warning"""
 )
@@ -54,7 +54,7 @@ PROXY_NOT_YET = words(
     """acl backlog be-unpublished clitcpka-cnt clitcpka-idle clitcpka-intvl declare description disabled email-alert
     enabled error-log-format external-check filter filter-sequence force-be-switch force-persist fullconn guid
     hash-balance-factor hash-preserve-affinity hash-type http-check id ignore-persist load-server-state-from-file
-    log-format log-format-sd log-steps log-tag max-session-srv-conns monitor monitor-uri persist rate-limit
+    log-format log-format-sd log-steps log-tag max-session-srv-conns monitor persist rate-limit
     server-state-file-name server-template source srvtcpka-cnt srvtcpka-idle srvtcpka-intvl stick stick-table tcp-check
     tcp-request tcp-response transparent use-server use_backend"""
 )

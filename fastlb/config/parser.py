@@ -77,10 +77,11 @@ class Parser:
         section, self._open = self._open, None
         if section is None:
             return
-        if section.kind != "defaults":
-            self._proxies.append(section.proxy())
-            return
         proxy = section.proxy()
+        self._report.release(forget=proxy.only_informs)
+        if section.kind != "defaults":
+            self._proxies.append(proxy)
+            return
         self._defaults = merged_settings(proxy.own, proxy.inherited)
         if section.name:
             self._named.setdefault(section.name, []).append(self._defaults)
@@ -145,6 +146,7 @@ class Parser:
 
     def _begin(self, section: ProxySection) -> Statement:
         self._open = section
+        self._report.hold()
         return partial(parse_proxy_statement, section)
 
     def _open_not_yet(self, args: Args) -> Statement:

@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from fastlb.config import known
 from fastlb.config.args import Args
 from fastlb.config.bindline import parse_bind_line
-from fastlb.config.errors import ConfigError, quote
+from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, metrics_path
 from fastlb.config.keywords import KeywordTable
 from fastlb.config.logline import parse_log
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
 from fastlb.config.proxysection import PLACES, ProxySection, Side, warn_wrong_side
 from fastlb.config.serverline import parse_default_server, parse_server_line
+from fastlb.config.statistics import parse_monitor_uri, parse_statistics
+from fastlb.config.summary import Topic
 from fastlb.config.tree import Said
 
 MODES = ("tcp", "http")
 _OTHER_MODES = ("haterm", "health", "log", "spop")
+# With one of these a section in 'mode http' is more than a page of statistics, even if none of them is supported.
+_ROUTES = ("default_backend", "server", "server-template", "use_backend")
+_ANSWERS = ("return", "use-service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ def parse_proxy_statement(section: ProxySection, args: Args) -> None:
         _negated(section, args)
         return
     within = f"in section '{section.kind}'"
+    section.routes |= word.text in _ROUTES
     if not PROXY_KEYWORDS.knows(word.text) and GLOBAL_KEYWORDS.knows(word.text):
         raise ConfigError(word.location, f"{quote(word.text)} is not allowed {within}", "it belongs in 'global'")
     keyword = PROXY_KEYWORDS.find(word, args.report, args.peek(), within)
@@ -140,9 +146,10 @@ def _http_request(section: ProxySection, args: Args) -> None:
     """The one rule that makes a metrics listener; any other works on HTTP, which fastlb does not look into."""
     wanted = ("use-service", "prometheus-exporter", "if", "{", "path")
     if not all(args.accept(text) for text in wanted):
+        section.routes |= args.words[1].text in _ANSWERS if len(args.words) > 1 else False
         word = args.peek() or args.words[-1]
         hint = "the only rule is 'http-request use-service prometheus-exporter if { path /metrics }'"
-        raise ConfigError(word.location, "this 'http-request' rule is not supported: fastlb balances TCP", hint)
+        raise NotSupported(word.location, "this 'http-request' rule is not supported: fastlb balances TCP", hint)
     path = metrics_path(args)
     if not args.accept("}"):
         word = args.peek() or args.words[-1]
@@ -152,10 +159,19 @@ def _http_request(section: ProxySection, args: Args) -> None:
 
 
 def _stats(section: ProxySection, args: Args) -> None:
-    """The web page of HAProxy. Whether it is an error depends on the mode, so the plan decides."""
+    """The web page of HAProxy. What becomes of it depends on the mode, so the plan decides."""
+    name = parse_statistics(args)
     if section.kind == "defaults":
-        args.report.warning(args.location, f"'stats' is ignored: {known.HTTP_ONLY}")
-    section.stats = section.stats or Said(" ".join(word.text for word in args.words), args.location)
+        args.report.mention(Topic.NO_EFFECT, args.location, "'stats'")
+    section.stats = section.stats or Said(name, args.location)
+
+
+def _monitor_uri(section: ProxySection, args: Args) -> None:
+    """An answer to the probes of a balancer in front. As with ``stats``, the plan decides."""
+    name = parse_monitor_uri(args)
+    if section.kind == "defaults":
+        args.report.mention(Topic.NO_EFFECT, args.location, quote(name))
+    section.monitor = section.monitor or Said(name, args.location)
 
 
 PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
@@ -169,6 +185,7 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         "log": ProxyKeyword(_log),
         "maxconn": ProxyKeyword(_maxconn, Side.FRONTEND),
         "mode": ProxyKeyword(_mode),
+        "monitor-uri": ProxyKeyword(_monitor_uri, Side.FRONTEND),
         "option": ProxyKeyword(parse_option),
         "retries": ProxyKeyword(_retries, Side.BACKEND),
         "server": ProxyKeyword(_server, Side.BACKEND, strict=True, in_defaults=False),

@@ -47,6 +47,8 @@ class ProxySection:
         self.server_options = NO_OPTIONS
         self.exporter: Said[str] | None = None
         self.stats: Said[str] | None = None
+        self.monitor: Said[str] | None = None
+        self.routes = False
         self._location = location
         self._inherited = inherited
         self._values: dict[str, Said[Any]] = {}
@@ -91,6 +93,8 @@ class ProxySection:
             servers=tuple(self.servers),
             exporter=self.exporter,
             stats=self.stats,
+            monitor=self.monitor,
+            routes=self.routes,
         )
 
 

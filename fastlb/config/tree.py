@@ -164,7 +164,8 @@ class Settings:
 class Proxy:
     """A ``frontend``, ``backend`` or ``listen`` section. ``inherited`` is what its ``defaults`` section says.
 
-    ``exporter`` is the path of ``http-request use-service prometheus-exporter``; ``stats`` the first ``stats`` keyword.
+    ``exporter`` is the path of ``http-request use-service prometheus-exporter``; ``stats`` and ``monitor`` the first
+    ``stats`` keyword and the ``monitor-uri``. ``routes``: something in it sends or answers traffic.
     """
 
     kind: str
@@ -176,6 +177,8 @@ class Proxy:
     servers: tuple[ServerLine, ...]
     exporter: Said[str] | None
     stats: Said[str] | None
+    monitor: Said[str] | None
+    routes: bool
 
     @property
     def has_frontend(self) -> bool:
@@ -184,6 +187,13 @@ class Proxy:
     @property
     def has_backend(self) -> bool:
         return self.kind != "frontend"
+
+    @property
+    def only_informs(self) -> bool:
+        """A section of HTTP that is nothing but HAProxy's statistics page or an answer to probes."""
+        mode = self.own.mode or self.inherited.mode
+        is_http = mode is not None and mode.value == "http"
+        return is_http and (self.stats or self.monitor) is not None and not (self.routes or self.exporter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def _about_frontend(merged: Merged, report: Report) -> None:
         message = f"the servers of {merged.title} are never used: its 'default_backend' is {quote(backend.value)}"
         report.warning(backend.location, message)
     if settings.httplog is not None and settings.tcplog is None:
-        message = f"'option httplog' concerns HTTP: {merged.title} logs as with 'option tcplog'"
+        message = "'option httplog' concerns HTTP: it means 'option tcplog' in 'mode tcp'"
         report.warning(settings.httplog.location, message)
     log_option = settings.tcplog or settings.httplog
     if log_option is not None and not settings.logs:

@@ -1,12 +1,12 @@
-"""What each proxy section is for: to balance TCP, or to serve the metrics. And the numbers and names of them all."""
+"""What each proxy section is for: to balance TCP, to serve the metrics, or nothing yet. And the names of them all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
 from fastlb.config.errors import Location, Report, quote
-from fastlb.config.known import HTTP_ONLY
 from fastlb.config.suggest import did_you_mean
+from fastlb.config.summary import Topic
 from fastlb.config.tree import Proxy, Said, merged_settings
 from fastlb.plan.values import Merged, value_of
 
@@ -25,11 +25,15 @@ _TOLERATED = {
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The proxies by role, each in the order of the files; their position is their number in the plan."""
+    """The proxies by role, each in the order of the files; their position is their number in the plan.
+
+    ``inactive`` are the names of those that are statistics pages, ``refused`` of those that cannot be.
+    """
 
     frontends: tuple[Merged, ...]
     backends: tuple[Merged, ...]
     metrics: tuple[Merged, ...]
+    inactive: frozenset[str]
     refused: frozenset[str]
 
 
@@ -37,6 +41,7 @@ def find_roles(proxies: tuple[Proxy, ...], report: Report) -> Roles:
     """Sort the proxies by role. Reports sections of HTTP, and names used twice."""
     traffic: list[Merged] = []
     metrics: list[Merged] = []
+    inactive: list[Merged] = []
     refused: set[str] = set()
     for proxy in proxies:
         merged = Merged(proxy, merged_settings(proxy.own, proxy.inherited))
@@ -46,14 +51,17 @@ def find_roles(proxies: tuple[Proxy, ...], report: Report) -> Roles:
         elif proxy.exporter is not None:
             _check_metrics(merged, report)
             metrics.append(merged)
+        elif proxy.only_informs:
+            _mention_inactive(merged, report)
+            inactive.append(merged)
         else:
             _refuse_http(merged, report)
             refused.add(proxy.name)
     frontends = tuple(m for m in traffic if m.proxy.has_frontend)
     backends = tuple(m for m in traffic if m.proxy.has_backend)
-    _check_names([m for m in (*traffic, *metrics) if m.proxy.has_frontend], report)
-    _check_names([m for m in traffic if m.proxy.has_backend], report)
-    return Roles(frontends, backends, tuple(metrics), frozenset(refused))
+    _check_names([m for m in (*traffic, *metrics, *inactive) if m.proxy.has_frontend], report)
+    _check_names([m for m in (*traffic, *inactive) if m.proxy.has_backend], report)
+    return Roles(frontends, backends, tuple(metrics), frozenset(m.proxy.name for m in inactive), frozenset(refused))
 
 
 def find_backend(name: Said[str], numbers: dict[str, int], roles: Roles, report: Report) -> int:
@@ -64,7 +72,10 @@ def find_backend(name: Said[str], numbers: dict[str, int], roles: Roles, report:
     if name.value in roles.refused:
         return -1
     others = {m.proxy.name for m in (*roles.frontends, *roles.metrics)}
-    if name.value in others:
+    if name.value in roles.inactive:
+        message = f"'default_backend' cannot be {quote(name.value)}: a section of statistics is inactive"
+        report.error(name.location, message, "name a 'backend' or 'listen' section in 'mode tcp'")
+    elif name.value in others:
         message = f"'default_backend' needs a backend, and {quote(name.value)} is none"
         report.error(name.location, message, "name a 'backend' or 'listen' section")
     else:
@@ -74,19 +85,24 @@ def find_backend(name: Said[str], numbers: dict[str, int], roles: Roles, report:
 
 
 def _check_traffic(merged: Merged, report: Report) -> None:
-    exporter, stats = merged.proxy.exporter, merged.proxy.stats
+    exporter = merged.proxy.exporter
     if exporter is not None:
         report.error(exporter.location, "the metrics are served over HTTP", "write 'mode http' in this section")
-    if stats is not None:
-        report.warning(stats.location, f"{quote(stats.value)} is ignored: {HTTP_ONLY}")
+    for said in (merged.proxy.stats, merged.proxy.monitor):
+        if said is not None:
+            report.mention(Topic.NO_EFFECT, said.location, quote(said.value))
+
+
+def _mention_inactive(merged: Merged, report: Report) -> None:
+    """The page or the answer that HAProxy would give here."""
+    proxy = merged.proxy
+    said = proxy.stats or proxy.monitor
+    assert said is not None
+    report.mention(Topic.INACTIVE, said.location, f"{quote(said.value)} of {merged.title}")
 
 
 def _refuse_http(merged: Merged, report: Report) -> None:
     proxy = merged.proxy
-    if proxy.stats is not None:
-        hint = "for metrics write 'http-request use-service prometheus-exporter if { path /metrics }'"
-        report.error(proxy.stats.location, f"{quote(proxy.stats.value)} is not supported yet", hint)
-        return
     said = proxy.own.mode
     inherited = "" if said is not None else ", which it inherits from 'defaults'"
     where = said.location if said is not None else proxy.location
@@ -108,8 +124,9 @@ def _check_metrics(merged: Merged, report: Report) -> None:
     useless += [(log.location, "'log'") for log in own.logs]
     for server in proxy.servers:
         report.error(server.location, f"the metrics listener {quote(proxy.name)} has no servers")
-    if proxy.stats is not None:
-        report.error(proxy.stats.location, f"{quote(proxy.stats.value)} is not supported yet")
+    for said in (proxy.stats, proxy.monitor):
+        if said is not None:
+            report.mention(Topic.INACTIVE, said.location, f"{quote(said.value)} of {merged.title}")
     if useless:
         names = ", ".join(dict.fromkeys(name for _, name in sorted(useless, key=lambda item: item[0].line)))
         report.warning(proxy.location, f"no effect in the metrics listener {quote(proxy.name)}: {names}")

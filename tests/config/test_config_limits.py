@@ -106,10 +106,16 @@ def test_a_device_without_end() -> None:
 
 
 def test_warnings_are_bounded_too(load_text: LoadText) -> None:
-    result = load_text("global\n" + " ssl-x y\n" * 300 + LISTEN + " server s 10.0.0.1:80\n")
+    result = load_text("backend b\n" + " maxconn 1\n" * 299 + LISTEN + " server s 10.0.0.1:80\n")
     assert result.plan is not None
     assert len(result.diagnostics) == 101
     assert str(result.diagnostics[-1]) == "lb.conf: warning: 201 more warnings are not shown"
+
+
+def test_a_summary_is_bounded(load_text: LoadText) -> None:
+    result = load_text("global\n" + " ssl-x y\n\n" * 20_000 + LISTEN + " server s 10.0.0.1:80\n")
+    assert result.plan is not None
+    assert len(str(result.diagnostics[0])) < 1000
 
 
 def test_slow_name_servers_are_given_up(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> None:

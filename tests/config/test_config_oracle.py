@@ -27,7 +27,8 @@ log 127.0.0.1 format foo local0|log global|no log|log stdout|log stdout format r
 log unix@/x local0|log localhost local0|log 127.0.0.1:1-5 local0|log [::1]:5 local0|log ::1 local0|maxcon 5
 cpu-map auto:1/1-2 0-1|cpu-map auto:1/1-2 0-3|maxconn 5 # comment|log-tag "a"'b'|log-tag "a|log-tag 'a|log-tag a\\xz
 log-tag "${NOPE-a}"|log-tag "${NOPE:-a}"|log-tag "${1}"|log-tag "$"|master-worker|log-tag a\\ b\\ c d
-busy-polling|no busy-polling|busy-polling x
+busy-polling|no busy-polling|busy-polling x|stats socket /tmp/x|stats socket|stats timeout 5s|stats timeout
+stats timeout 0|stats maxconn 5|stats maxconn 0|stats nosuch
 """
 AGREED_FRONTEND = """
 maxconn 5|maxconn|maxconn 3 4|timeout client 3s|timeout client 3s 4|timeout client|timeout cleint 3|timeout client 5sec
@@ -38,7 +39,9 @@ default-server inter 5s|server x 127.0.0.1:80|retries 3|option redispatch|option
 option tcplog x|no option tcplog|option dontlognull|no option dontlognull|option dontlognull x|option nosuch|option
 no timeout client|no maxconn 4|no log|no log global|log global|log global x|mode tcp|mode tcp x|mode htpp|contimeout 5
 clitimeout 5|srvtimeout 5|redispatch|nosuch|default_backend b|default_backend nosuch|default_backend f|default_backend
-option httplog|option forwardfor|stats enable|timeout http-request 5s|bind :18081|bind :18081,:18082|bind 18081
+option httplog|option forwardfor|stats enable|stats|stats uri|stats uri /x|stats refresh 5x|stats refresh 5|stats nosuch
+stats auth|stats realm|stats scope .|stats show-node x|monitor-uri /x|monitor-uri|monitor-uri /x /y|timeout http-request 5s|bind :18081
+bind :18081,:18082|bind 18081
 bind 127.0.0.1|bind :0|bind :|bind :18081-18083|bind :90-80|bind :80-|bind :-80|bind :18081, :18082|bind :18081,
 bind ,:18081|bind ::1:18081|bind ::1|bind [::1]:18081|bind [::]:18081|bind :::18081|bind [::1]80|bind /x|bind unix@/x
 bind abns@x|bind fd@x|bind :65536|bind :018081|bind :+80|bind *|bind 1.2.3:80|bind 999.1.1.1:80|bind :18081 v4v6
@@ -95,7 +98,7 @@ AGREED_SECTIONS = [
 
 # Accepted by HAProxy 2.6 and refused here on purpose: what is not built yet, and what it silently reads as 0.
 STRICTER_GLOBAL = """
-maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|description a b|node x|stats socket /tmp/x|cpu-map 1 0
+maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|description a b|node x|cpu-map 1 0
 cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log fd@1 local0|log 127.0.0.1:514x local0|log * local0
 no strict-limits|setenv A b|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 """

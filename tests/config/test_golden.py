@@ -1,4 +1,5 @@
-"""Bad configurations and every word that is said about them: bad/NAME.cfg is refused with the lines of bad/NAME.txt.
+"""Configurations and every word that is said about them: bad/NAME.cfg is refused with the lines of bad/NAME.txt, and
+good/NAME.cfg accepted with those of good/NAME.txt.
 
 After a deliberate change ``python tests/config/test_golden.py`` writes the expected lines anew: read the diff.
 """
@@ -13,25 +14,27 @@ import pytest
 from fastlb.config.errors import Severity
 from fastlb.plan.load import load
 
-BAD = Path(__file__).parent / "bad"
-CASES = sorted(path.name for path in BAD.glob("*.cfg"))
+HERE = Path(__file__).parent
+CASES = sorted(str(path.relative_to(HERE)) for path in HERE.glob("[bg]*d/*.cfg"))
 
 
 def render(name: str) -> str:
-    """What is said about one file, a line for each diagnostic."""
+    """What is said about one file of the current directory, a line for each diagnostic."""
     result = load([name], environ={})
-    assert result.plan is None
-    assert any(found.severity is Severity.ERROR for found in result.diagnostics)
+    refused = Path.cwd().name == "bad"
+    assert (result.plan is None) == refused
+    assert any(found.severity is Severity.ERROR for found in result.diagnostics) == refused
     return "".join(f"{found}\n" for found in result.diagnostics)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_error_is_reported_with_its_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(BAD)
-    assert render(name) == Path(name).with_suffix(".txt").read_text()
+def test_everything_is_said_with_its_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = HERE / name
+    monkeypatch.chdir(path.parent)
+    assert render(path.name) == path.with_suffix(".txt").read_text()
 
 
 if __name__ == "__main__":
-    os.chdir(BAD)
-    for case in CASES:
-        Path(case).with_suffix(".txt").write_text(render(case))
+    for case in (HERE / name for name in CASES):
+        os.chdir(case.parent)
+        case.with_suffix(".txt").write_text(render(case.name))

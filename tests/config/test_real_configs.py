@@ -76,13 +76,10 @@ def test_redis(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_kubernetes_apiserver(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, warnings = plan_of("kubernetes_apiserver", monkeypatch)
-    ignored = [line.partition("warning: ")[2].partition(" is ignored")[0] for line in warnings]
-    assert ignored == [
-        "'option http-server-close'",
-        "'option forwardfor'",
-        "'timeout http-request'",
-        "'timeout http-keep-alive'",
-        "'errorfile'",
+    assert warnings == [
+        "kubernetes_apiserver.cfg:13:12: warning: 5 settings concern HTTP or TLS and have no effect here: "
+        "'option http-server-close', 'option forwardfor', 'timeout http-request', 'timeout http-keep-alive', "
+        "'errorfile' (kubernetes_apiserver.cfg:13-14,16-17,23)"
     ]
     assert [(str(m.address), m.path) for m in plan.metrics] == [("127.0.0.1:9101", "/metrics")]
     assert [frontend.name for frontend in plan.frontends] == ["apiserver"]
