@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fastlb.config.environment import Variables
 from fastlb.config.errors import ConfigError, Location, Report, quote
 from fastlb.config.lexer import Word
 from fastlb.config.suggest import did_you_mean
@@ -18,7 +19,7 @@ class Args:
     """A cursor over the words of a statement. Its methods raise ConfigError, which ends that statement."""
 
     words: list[Word]
-    environ: Mapping[str, str]
+    environ: Variables
     report: Report
     at: int = 0
 

@@ -1,19 +1,53 @@
 """Environment variables in configuration text: ``$NAME``, ``${NAME}``, ``${NAME-default}``, ``${NAME[*]}``.
 
 HAProxy manual, section 2.3 "Environment variables". The lexer expands them inside double quotes, the address parser
-everywhere in an address.
+everywhere in an address. A ``global`` section may change them; the environment of the process stays as it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-_REFERENCE = re.compile(
-    r"\$(?:\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<star>\[\*\])?(?:-(?P<default>[^}]*))?\}|(?P<bare>[A-Za-z_][A-Za-z0-9_]*))"
-)
+_NAME = r"(?:[A-Za-z_][A-Za-z0-9_]*|\.(?:FILE|LINE|SECTION)\b)"
+_REFERENCE = re.compile(rf"\$(?:\{{(?P<braced>{_NAME})(?P<star>\[\*\])?(?:-(?P<default>[^}}]*))?\}}|(?P<bare>{_NAME}))")
 _PSEUDO = re.compile(r"\$\{?(\.[A-Za-z_]*)")
+
+
+class Variables(Mapping[str, str]):
+    """The environment as the configuration sees and changes it, and the pseudo variables of the line being read."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._values = dict(environ)
+        self._place = {".FILE": "", ".LINE": "", ".SECTION": ""}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name] if name in self._values else self._place[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def assign(self, name: str, value: str) -> None:
+        self._values[name] = value
+
+    def remove(self, name: str) -> None:
+        self._values.pop(name, None)
+
+    def keep_only(self, names: set[str]) -> None:
+        """Forget all but these."""
+        self._values = {name: value for name, value in self._values.items() if name in names}
+
+    def enter_line(self, file: str, line: int) -> None:
+        """The line that ``.FILE`` and ``.LINE`` are about from now on."""
+        self._place[".FILE"], self._place[".LINE"] = file, str(line)
+
+    def enter_section(self, name: str) -> None:
+        """What ``.SECTION`` is from now on."""
+        self._place[".SECTION"] = name
 
 
 class EnvironmentSyntaxError(ValueError):
@@ -67,7 +101,7 @@ def _explain(text: str, offset: int) -> EnvironmentSyntaxError:
     pseudo = _PSEUDO.match(text, offset)
     if pseudo is not None:
         name = pseudo[1]
-        return EnvironmentSyntaxError(offset, f"the pseudo variable '{name}' is not supported yet", "write its value")
+        return EnvironmentSyntaxError(offset, f"there is no pseudo variable '{name}'", "it is .FILE, .LINE or .SECTION")
     if text.startswith("${", offset):
         if ":-" in text[offset:]:
             hint = "the default is written ${NAME-default}, with a single dash"

@@ -28,10 +28,11 @@ class Location:
 
 
 class Severity(Enum):
-    """An error refuses the configuration; a warning is for the operator to read."""
+    """An error refuses the configuration; a warning is for the operator to read, a notice what the file itself says."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,18 @@ class Report:
 
     def warning(self, location: Location, message: str, hint: str | None = None) -> None:
         """Record a warning, once; those after MAX_WARNINGS are only counted."""
+        self._remark(Severity.WARNING, location, message, hint)
+
+    def notice(self, location: Location, message: str) -> None:
+        """Record what the file wants to be said. It counts as a warning does."""
+        self._remark(Severity.NOTICE, location, message, None)
+
+    def _remark(self, severity: Severity, location: Location, message: str, hint: str | None) -> None:
         if self._is_known(location, message):
             return
         self._warnings += 1
         if self._warnings <= MAX_WARNINGS:
-            self._found.append(Diagnostic(Severity.WARNING, location, message, hint))
+            self._found.append(Diagnostic(severity, location, message, hint))
 
     def mention(self, topic: Topic, location: Location, name: str) -> None:
         """Record something that goes into the summary of ``topic``: one warning for all."""

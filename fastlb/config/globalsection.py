@@ -121,6 +121,25 @@ def metrics_path(args: Args) -> str:
     return word.text
 
 
+def _setenv(section: GlobalSection, args: Args, *, always: bool) -> None:
+    """``setenv`` and ``presetenv NAME VALUE``: for what is read after it; the latter only if it is not set."""
+    name, value = args.need("a name and a value").text, args.need("a value").text
+    args.end()
+    if always or name not in args.environ:
+        args.environ.assign(name, value)
+
+
+def _unsetenv(section: GlobalSection, args: Args) -> None:
+    args.environ.remove(args.need("the name of a variable").text)
+    while (word := args.take()) is not None:
+        args.environ.remove(word.text)
+
+
+def _resetenv(section: GlobalSection, args: Args) -> None:
+    """``resetenv [NAME …]``: forget all variables but these."""
+    args.environ.keep_only({word.text for word in args.words[1:]})
+
+
 def _integer(name: str, low: int, high: int) -> GlobalKeyword:
     return lambda section, args: section.set(name, args.integer(low, high), args)
 
@@ -198,6 +217,10 @@ GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
         "pidfile": _text("pidfile", "the name of a file"),
         "prometheus": GlobalSection.add_metrics,
         "stats": lambda section, args: parse_runtime_socket(args),
+        "presetenv": lambda section, args: _setenv(section, args, always=False),
+        "resetenv": _resetenv,
+        "setenv": lambda section, args: _setenv(section, args, always=True),
+        "unsetenv": _unsetenv,
         "spread-checks": _integer("spread_checks", 0, 50),
         "tune.reuseport": _reuseport,
         "uid": _integer("uid", 0, MAX_ID),

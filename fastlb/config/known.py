@@ -24,9 +24,9 @@ GLOBAL_NOT_YET = words(
     force-cfg-parser-pause grace harden.reject-privileged-ports.tcp insecure-fork-wanted insecure-setuid-wanted
     load-server-state-from-file localpeer max-spread-checks max-threads-per-group maxconnrate maxpipes maxsessrate
     mworker-max-reloads no-memory-trimming node noepoll noevports nogetaddrinfo nokqueue nopoll noreuseport nosplice
-    numa-cpu-mapping pp2-never-send-local prealloc-fd presetenv quiet resetenv server-state-base server-state-file
-    set-dumpable set-var set-var-fmt setcap setenv shm-stats-file shm-stats-file-max-objects stats-file
-    stress-level strict-limits thread-group thread-groups thread-hard-limit unix-bind unsetenv
+    numa-cpu-mapping pp2-never-send-local prealloc-fd quiet server-state-base server-state-file
+    set-dumpable set-var set-var-fmt setcap shm-stats-file shm-stats-file-max-objects stats-file
+    stress-level strict-limits thread-group thread-groups thread-hard-limit unix-bind
     warn-blocked-traffic-after zero-warning"""
 )
 GLOBAL_NOT_YET_PREFIXES = ("debug.", "profiling.", "tune.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from fastlb.config.environment import EnvironmentSyntaxError, read_reference
@@ -40,8 +40,30 @@ class Word(NamedTuple):
         return Location(self.file, self.line, self.column)
 
 
-def read_lines(file: str, data: bytes, environ: Mapping[str, str], report: Report) -> Iterator[list[Word]]:
-    """Yield the words of each line that has any. What cannot be read is reported and left out."""
+class EmptyWord(ConfigError):
+    """A word that turned out empty, which is no error where lines are skipped."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _ignore(file: str, line: int) -> None:
+    """Nobody asks where we are."""
+
+
+def read_lines(
+    file: str,
+    data: bytes,
+    environ: Mapping[str, str],
+    report: Report,
+    skipping: Callable[[], bool] = _never,
+    enter_line: Callable[[str, int], None] = _ignore,
+) -> Iterator[list[Word]]:
+    """Yield the words of each line that has any. What cannot be read is reported and left out.
+
+    While ``skipping()`` is true, words may be empty. ``enter_line`` is told the place of each line before it is read.
+    """
     if _refuses_whole(file, data, report):
         return
     if data.startswith(_BOM):
@@ -51,8 +73,13 @@ def read_lines(file: str, data: bytes, environ: Mapping[str, str], report: Repor
         content = raw.strip()
         if not content or content.startswith(b"#"):
             continue
+        enter_line(file, number)
         try:
             words = _split(file, number, raw, environ)
+        except EmptyWord as failure:
+            if not skipping():
+                report.caught(failure)
+            continue
         except ConfigError as failure:
             report.caught(failure)
             continue
@@ -222,10 +249,11 @@ class _Scanner:
         self._parts, self._unset, self._may_vanish = None, None, False
 
     def _empty_word(self) -> ConfigError:
+        where = Location(self._file, self._line, self._start + 1)
         if self._unset is None:
-            return self._error(self._start, "this word is empty")
+            return EmptyWord(where, "this word is empty")
         message = f"this word is empty: the environment variable {quote(self._unset)} is not set"
-        return self._error(self._start, message, f'give it a default: "${{{self._unset}-default}}"')
+        return EmptyWord(where, message, f'give it a default: "${{{self._unset}-default}}"')
 
     def _error(self, at: int, message: str, hint: str | None = None) -> ConfigError:
         return ConfigError(Location(self._file, self._line, at + 1), message, hint)

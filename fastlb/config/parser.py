@@ -7,6 +7,8 @@ from functools import partial
 
 from fastlb.config import known
 from fastlb.config.args import Args
+from fastlb.config.blocks import Blocks
+from fastlb.config.environment import Variables
 from fastlb.config.errors import ConfigError, Report, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, GlobalSection
 from fastlb.config.lexer import Word, read_lines
@@ -25,8 +27,9 @@ class Parser:
     """Reads any number of files, one after the other; a ``defaults`` section applies across files."""
 
     def __init__(self, environ: Mapping[str, str], report: Report) -> None:
-        self._environ = environ
+        self._environ = Variables(environ)
         self._report = report
+        self._blocks = Blocks(self._environ, report)
         self._counts = Counts(report)
         self._global = GlobalSection()
         self._proxies: list[Proxy] = []
@@ -44,11 +47,17 @@ class Parser:
 
     def read(self, file: str, data: bytes) -> None:
         """Parse one file. Whatever is wrong with it goes to the report."""
-        for words in read_lines(file, data, self._environ, self._report):
+        blocks = self._blocks
+        lines = read_lines(file, data, self._environ, self._report, lambda: blocks.skipping, self._environ.enter_line)
+        for words in lines:
             try:
-                self._line(words)
+                if words[0].text.startswith("."):
+                    blocks.directive(words)
+                elif not blocks.skipping:
+                    self._line(words)
             except ConfigError as failure:
                 self._report.caught(failure)
+        blocks.end_of_file()
 
     def result(self) -> Config:
         self._close()
@@ -61,13 +70,12 @@ class Parser:
         opener = self._openers.get(first.text)
         if opener is not None:
             self._close()
+            self._environ.enter_section(first.text)
             self._statement = _skip  # what a broken header leaves behind is not looked at
             args.take()
             self._statement = opener(args)
         elif self._statement is not None:
             self._statement(args)
-        elif first.text.startswith("."):
-            self._pseudo(first)
         else:
             hint = did_you_mean(first.text, known.SECTIONS) or "a section begins with 'global', 'defaults', 'listen', …"
             raise ConfigError(first.location, f"{quote(first.text)} is outside of any section", hint)
@@ -157,9 +165,6 @@ class Parser:
         word = args.words[0]
         self._report.warning(word.location, f"the section {quote(word.text)} is ignored: {known.OTHER_ONLY}")
         return _skip
-
-    def _pseudo(self, word: Word) -> None:
-        raise ConfigError(word.location, f"the directive {quote(word.text)} is not supported yet")
 
 
 def _skip(args: Args) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,17 @@ def load(paths: Sequence[str], *, environ: Mapping[str, str] = os.environ) -> Lo
     try:
         texts = _read(paths, report)
         digest = hashlib.sha256(b"".join(data for _, data in texts)).hexdigest()
-        config = parse_files(texts, environ, report)
+        config = parse_files(texts, _variables(environ, texts), report)
         plan = build(config, tuple(paths), digest, report)
     except TooManyErrors:
         plan = None
     return LoadResult(plan, report.diagnostics(tuple(paths)))
+
+
+def _variables(environ: Mapping[str, str], texts: list[tuple[str, bytes]]) -> Mapping[str, str]:
+    """The environment with what HAProxy adds to it for its configuration (manual, section 2.3)."""
+    files = ";".join(name for name, _ in texts)
+    return {"HAPROXY_LOCALPEER": socket.gethostname(), **environ, "HAPROXY_CFGFILES": files}
 
 
 def _read(paths: Sequence[str], report: Report) -> list[tuple[str, bytes]]:

@@ -28,7 +28,8 @@ log unix@/x local0|log localhost local0|log 127.0.0.1:1-5 local0|log [::1]:5 loc
 cpu-map auto:1/1-2 0-1|cpu-map auto:1/1-2 0-3|maxconn 5 # comment|log-tag "a"'b'|log-tag "a|log-tag 'a|log-tag a\\xz
 log-tag "${NOPE-a}"|log-tag "${NOPE:-a}"|log-tag "${1}"|log-tag "$"|master-worker|log-tag a\\ b\\ c d
 busy-polling|no busy-polling|busy-polling x|stats socket /tmp/x|stats socket|stats timeout 5s|stats timeout
-stats timeout 0|stats maxconn 5|stats maxconn 0|stats nosuch
+setenv A b|setenv A|setenv|presetenv A b|unsetenv|unsetenv A B|resetenv|resetenv A|.notice a|.notice a b|.foo
+.warning a|.alert a|.diag a|.notice|stats timeout 0|stats maxconn 5|stats maxconn 0|stats nosuch
 """
 AGREED_FRONTEND = """
 maxconn 5|maxconn|maxconn 3 4|timeout client 3s|timeout client 3s 4|timeout client|timeout cleint 3|timeout client 5sec
@@ -40,7 +41,8 @@ option tcplog x|no option tcplog|option dontlognull|no option dontlognull|option
 no timeout client|no maxconn 4|no log|no log global|log global|log global x|mode tcp|mode tcp x|mode htpp|contimeout 5
 clitimeout 5|srvtimeout 5|redispatch|nosuch|default_backend b|default_backend nosuch|default_backend f|default_backend
 option httplog|option forwardfor|stats enable|stats|stats uri|stats uri /x|stats refresh 5x|stats refresh 5|stats nosuch
-stats auth|stats realm|stats scope .|stats show-node x|monitor-uri /x|monitor-uri|monitor-uri /x /y|timeout http-request 5s|bind :18081
+stats auth|stats realm|stats scope .|stats show-node x|monitor-uri /x|monitor-uri|monitor-uri /x /y
+timeout http-request 5s|bind :18081
 bind :18081,:18082|bind 18081
 bind 127.0.0.1|bind :0|bind :|bind :18081-18083|bind :90-80|bind :80-|bind :-80|bind :18081, :18082|bind :18081,
 bind ,:18081|bind ::1:18081|bind ::1|bind [::1]:18081|bind [::]:18081|bind :::18081|bind [::1]80|bind /x|bind unix@/x
@@ -96,11 +98,31 @@ AGREED_SECTIONS = [
     f"{FRONTEND}{BACKEND}backend with-a.long:name_9\n server s.1:x 1.2.3.4:80\n",
 ]
 
+# Each is the condition of a block with an unknown keyword in it: whoever accepts the file says that it does not hold.
+AGREED_CONDITIONS = """
+0;1;-1;2x;00;;foo;true;nosuch(a);defined(HAPROXY_LOCALPEER);defined(NOSUCHVARIABLE);defined();defined(A,B);defined(A
+streq(a,a);streq(a, a);streq(a);streq(,);streq(a,b,c);streq(a,a) x;strneq(abc,b);strneq(a,a);! strneq(abc,b);!0;!!1;!!0
+1 && 1;1 && 0;1&&;1 &&;&& 1;0 || 1;0||0;1||0&&0;(0||1)&&1;(1||0)&&0;(1;1);((1));1 0;!streq(a,b) && streq(c,c) || 0
+version_atleast(2.4);version_atleast(2.4-dev3);version_atleast(2.4.1);version_atleast(99.0);version_before(2.4)
+version_before(99);version_atleast(2);feature(PROMEX);feature(nosuch);feature(EPOLL);streq("a b","a b")
+"streq('a,b','a,b')";"streq('a,b',ab)";streq("$NOSUCHVARIABLE",);streq("${NOSUCHVARIABLE-x}",x);"defined(A)
+"""
+AGREED_BLOCKS = """
+.if 1;.if 1|.endif;.endif;.else;.elif 1;.if 1|.else|.else|.endif;.if 1|.else|.elif 1|.endif;.if 1|.endif x
+.if 1|.else x|.endif;.if 0|nosuch|.else|.endif;.if 1|.else|nosuch|.endif;.if 0|nosuch|.elif 1|.else|nosuch|.endif
+.if 0|nosuch|.elif 1|nosuch|.endif;.if 0|.if 1|nosuch|.endif|.else|.endif;.if 0|.if nosuch(|.else|nosuch|.endif|.endif
+.if 1|.elif nosuch(|.endif;.if 0|.elif nosuch(|.endif;.if 0|.alert a|.endif;.if 1|.alert a|.endif;.if 0|"bad|.endif
+.if 0|log-tag "${NOPE}"|.endif;.if 0|.nosuch|.endif;setenv A b|.if streq("$A",b)|nosuch|.endif
+setenv A b|unsetenv A|.if defined(A)|nosuch|.endif
+setenv A b|resetenv B|.if defined(A)|nosuch|.endif;setenv A b|presetenv A c|.if streq("$A",c)|nosuch|.endif
+presetenv A c|.if streq("$A",c)|nosuch|.endif;.if streq("$.SECTION",global)|nosuch|.endif
+.if streq("${.LINE}",2)|nosuch|.endif
+"""
 # Accepted by HAProxy 2.6 and refused here on purpose: what is not built yet, and what it silently reads as 0.
 STRICTER_GLOBAL = """
 maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|description a b|node x|cpu-map 1 0
 cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log fd@1 local0|log 127.0.0.1:514x local0|log * local0
-no strict-limits|setenv A b|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
+no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 """
 STRICTER_FRONTEND = """
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 name a|bind :18081 maxconn 5|bind ipv4@:18081
@@ -170,6 +192,17 @@ def compare(text: str, path: Path, expected: tuple[bool, bool] | None = None) ->
 @pytest.mark.parametrize(("place", "line"), cases(AGREED_GLOBAL, AGREED_FRONTEND, AGREED_BACKEND))
 def test_both_agree_on_a_line(place: str, line: str, tmp_path: Path) -> None:
     compare(PLACES[place].replace("{line}", line), tmp_path / "c.cfg")
+
+
+@pytest.mark.parametrize("condition", ";".join(AGREED_CONDITIONS.strip().splitlines()).split(";"))
+def test_both_agree_on_a_condition(condition: str, tmp_path: Path) -> None:
+    block = f".if {condition}\n nosuch\n .endif"
+    compare(PLACES["global"].replace("{line}", block), tmp_path / "c.cfg")
+
+
+@pytest.mark.parametrize("block", ";".join(AGREED_BLOCKS.strip().splitlines()).split(";"))
+def test_both_agree_on_a_block(block: str, tmp_path: Path) -> None:
+    compare(PLACES["global"].replace("{line}", block.replace("|", "\n ")), tmp_path / "c.cfg")
 
 
 @pytest.mark.parametrize("text", AGREED_SECTIONS)

@@ -86,7 +86,7 @@ BAD = [
     ('"${HOME"', "f:1:2: error: '${' does not begin an environment variable"),
     ('"${}"', "f:1:2: error: '${' does not begin an environment variable"),
     ('"a$"', "f:1:3: error: '$' is not followed by the name of an environment variable"),
-    ('"${.FILE}"', "f:1:2: error: the pseudo variable '.FILE' is not supported yet"),
+    ('"${.NOPE}"', "f:1:2: error: there is no pseudo variable '.NOPE'"),
     ("x " * 65, "f:1:129: error: too many words on this line: at most 64 are allowed"),
     ("x" * 2048 + "\n", "f:1:1: error: the line is 2049 bytes long; at most 2048 are allowed"),
 ]
