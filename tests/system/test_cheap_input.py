@@ -53,7 +53,8 @@ def push(sock):
 @pytest.mark.parametrize("attack", [urgent_bytes, drip, zero_window, window_of_one], ids=lambda f: f.__name__)
 def test_one_connection_cannot_busy_a_worker(fastlb, mover, puppet, port, scale, attack):
     server = puppet()
-    lb = fastlb.start(mover.listener(port, server), environment=mover.environment)
+    patient = "timeout client 5m\n        timeout server 5m"
+    lb = fastlb.start(mover.listener(port, server, more=patient), environment=mover.environment)
     client = connect(("127.0.0.1", port), rcvbuf=4096)
     far = server.accept()
     repeat(lambda: attack(client, far), 0.3)  # what follows is the state that lasts
