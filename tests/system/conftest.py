@@ -24,13 +24,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for ``balancer`` states what any TCP balancer must do: it runs with both.
 
     The oracle proves the test, once: with the release build. One that asks for ``mover`` runs with each way of moving
-    bytes that this build has.
+    bytes that this build has, or with the ``MOVERS`` of its module.
     """
     if "balancer" in metafunc.fixturenames:
         both = ["fastlb", "haproxy"] if _engine.BUILD == "release" else ["fastlb"]
         metafunc.parametrize("balancer", both, indirect=True)
     if "mover" in metafunc.fixturenames:
-        metafunc.parametrize("mover", movers.available(_engine.BUILD), ids=lambda one: one.name)
+        wanted = getattr(metafunc.module, "MOVERS", None) or movers.available(_engine.BUILD)
+        metafunc.parametrize("mover", wanted, ids=lambda one: one.name)
 
 
 @pytest.fixture(autouse=True)

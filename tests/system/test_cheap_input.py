@@ -7,8 +7,11 @@ import time
 import pytest
 
 from .harness.client import connect, reset
+from .harness.movers import OWN_CHOICE
 from .harness.processes import run_s
 from .harness.waiting import PATIENCE
+
+MOVERS = OWN_CHOICE
 
 SHARE = 0.05  # of a CPU, for one connection
 EVERY_S = 0.01

@@ -6,9 +6,12 @@ from statistics import median
 from .harness.client import connect
 from .harness.endless import request
 from .harness.latency import percentile, ping_pongs
+from .harness.movers import OWN_CHOICE
 from .harness.processes import run_s
 from .harness.readers import Readers
 from .harness.waiting import PATIENCE, eventually
+
+MOVERS = OWN_CHOICE
 
 FOREVER = request(1 << 50)
 SLOW_BYTES_PER_S = 10_000

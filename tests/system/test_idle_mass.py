@@ -7,8 +7,11 @@ import pytest
 
 from .harness.client import connect, read_exactly
 from .harness.latency import percentile, ping_pongs
+from .harness.movers import OWN_CHOICE
 from .harness.processes import private_kib
 from .harness.waiting import PATIENCE, eventually
+
+MOVERS = OWN_CHOICE
 
 POOL_LIMIT = 64  # idle pipes that a worker keeps
 BURST = 300_000  # bytes: enough to be spliced

@@ -4,7 +4,10 @@ import time
 
 from .harness.client import connect
 from .harness.endless import Stream, request
+from .harness.movers import OWN_CHOICE
 from .harness.waiting import PATIENCE, eventually
+
+MOVERS = OWN_CHOICE
 
 MB = 1_000_000
 

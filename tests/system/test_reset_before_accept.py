@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from .harness.client import connect, who
 from .harness.client import reset as abort
+from .harness.movers import OWN_CHOICE
 from .harness.waiting import eventually
+
+MOVERS = OWN_CHOICE
 
 AT_ONCE = 100  # few enough for the backlog, quick enough for the master's patience with a stopped worker
 

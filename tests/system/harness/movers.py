@@ -33,10 +33,11 @@ def _forced(name: str, wish: str) -> Mover:
     return Mover(name, environment={"FASTLB_DEBUG_MOVER": wish})
 
 
-ALWAYS = (Mover("own choice"), Mover("kernel", option="option kernel-splice"))
-DEBUG_ONLY = (_forced("copy", "copy"), _forced("splice", "splice"), _forced("random", "20261126"))
+OWN_CHOICE = (Mover("own choice"),)
+KERNEL = (Mover("kernel", option="option kernel-splice"),)
+FORCED = (_forced("copy", "copy"), _forced("splice", "splice"), _forced("random", "20261126"))
 
 
 def available(build: str) -> tuple[Mover, ...]:
-    """What a build of this kind can do."""
-    return ALWAYS if build == "release" else ALWAYS + DEBUG_ONLY
+    """What a build of this kind can do. Where each step can be forced, what it would choose itself is among that."""
+    return (OWN_CHOICE if build == "release" else FORCED) + KERNEL
