@@ -33,10 +33,10 @@ class _Listening:
 
 
 class MetricsServer:
-    """``snapshot`` is called in the child, with a view of the shared memory made there."""
+    """``snapshot`` is called in the child, with a view of the shared memory made there and the time of the fork."""
 
     def __init__(
-        self, snapshot: Callable[[Shm], Snapshot], shm_fd: int, is_ready: Callable[[], tuple[bool, str]]
+        self, snapshot: Callable[[Shm, float], Snapshot], shm_fd: int, is_ready: Callable[[], tuple[bool, str]]
     ) -> None:
         self._snapshot = snapshot
         self._shm_fd = shm_fd

@@ -12,6 +12,7 @@ import fcntl
 import gc
 import os
 import signal
+import time
 import zlib
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ _PIPE_BYTES = 1 << 20
 _GZIP = 16 + zlib.MAX_WBITS
 
 Render = Callable[[Snapshot], bytes]
+TakeSnapshot = Callable[[Shm, float], Snapshot]
 
 
 class RenderError(Exception):
@@ -33,9 +35,13 @@ class RenderError(Exception):
 
 
 class Renderer:
-    """``snapshot`` is called in the child, with the child's own view of the shared memory."""
+    """``snapshot`` is called in the child, with the child's own view of the shared memory, and the time of the fork.
 
-    def __init__(self, snapshot: Callable[[Shm], Snapshot], shm_fd: int, render: Render) -> None:
+    Durations that still go on are told as of that time (CLOCK_MONOTONIC, seconds), as the rest of the child's memory
+    is: told as of later they could have ended meanwhile, and the next scrape would go back.
+    """
+
+    def __init__(self, snapshot: TakeSnapshot, shm_fd: int, render: Render) -> None:
         self._snapshot = snapshot
         self._shm_fd = shm_fd
         self._render = render
@@ -45,8 +51,9 @@ class Renderer:
         """The rendered statistics, gzipped if asked for. Raises RenderError."""
         async with self._slots:
             receiving, sending = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            now_s = time.monotonic()
             try:
-                child = _Child(process.fork(lambda: self._child(sending, compressed)))
+                child = _Child(process.fork(lambda: self._child(sending, compressed, now_s)))
             except OSError as error:
                 os.close(receiving)
                 raise RenderError(f"cannot fork: {error.strerror}") from error
@@ -57,12 +64,12 @@ class Renderer:
             finally:
                 os.close(receiving)
 
-    def _child(self, sending: int, compressed: bool) -> int:
+    def _child(self, sending: int, compressed: bool, now_s: float) -> int:
         gc.disable()
         process.keep_only((2, sending, self._shm_fd))
         process.set_title("statistics")
         signal.alarm(int(2 * TIME_LIMIT_S))  # should the master be gone
-        text = self._render(self._snapshot(Shm(self._shm_fd)))
+        text = self._render(self._snapshot(Shm(self._shm_fd), now_s))
         if compressed:
             squeeze = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
             text = squeeze.compress(text) + squeeze.flush()

@@ -91,11 +91,11 @@ class Service:
             pids=crew.roster.pids(),
         )
 
-    def snapshot(self, view: Shm) -> Snapshot:
-        """All statistics, now, read through ``view`` (a forked child has to bring its own)."""
+    def snapshot(self, view: Shm, now_s: float) -> Snapshot:
+        """All statistics, read through ``view`` (a forked child has to bring its own); ``now_s`` is CLOCK_MONOTONIC."""
         deployment = self.crew.deployment
-        in_use = self._ports_in_use(view)
-        return take_snapshot(view, deployment.plan, deployment.numbering, self.health.servers(), self.info(), in_use)
+        in_use, health = self._ports_in_use(view), self.health.servers(now_s)
+        return take_snapshot(view, deployment.plan, deployment.numbering, health, self.info(), in_use)
 
     def watch_ports(self) -> None:
         """To be called every second: follows the ephemeral ports, and warns before there is none left."""

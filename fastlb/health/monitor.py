@@ -66,10 +66,9 @@ class HealthMonitor:
         self._publish()
         self._start(now)
 
-    def servers(self) -> tuple[ServerHealth, ...]:
-        """The health of every server, in the order of the plan in force."""
-        now = time.monotonic()
-        return tuple(watch.describe(now) for watch in self._watches.values())
+    def servers(self, now_s: float) -> tuple[ServerHealth, ...]:
+        """The health of every server at that time (CLOCK_MONOTONIC), in the order of the plan in force."""
+        return tuple(watch.describe(now_s) for watch in self._watches.values())
 
     def close(self) -> None:
         self._runner.close()

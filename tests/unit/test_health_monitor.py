@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -79,7 +80,7 @@ class Observed:
         return [names[slot] for slot in self.shared.view.schedule(self.numbering.backends[backend])]
 
     def health(self, name: str) -> ServerHealth:
-        return next(one for one in self.monitor.servers() if one.server == name)
+        return next(one for one in self.monitor.servers(time.monotonic()) if one.server == name)
 
 
 def observe(scenario: Callable[[Observed], Awaitable[None]]) -> Observed:
@@ -110,7 +111,7 @@ def test_without_checks_everything_is_published_at_once() -> None:
     async def scenario(observed: Observed) -> None:
         observed.install(plan_of([server_of("a", 1), server_of("b", 1, weight=2), server_of("c", 1, backup=True)]))
         assert sorted(observed.scheduled()) == ["a", "b", "b"]
-        assert [one.status for one in observed.monitor.servers()] == ["no check"] * 3
+        assert [one.status for one in observed.monitor.servers(time.monotonic())] == ["no check"] * 3
         assert observed.kicks == 1
 
     assert observe(scenario).said == []
@@ -276,9 +277,9 @@ def test_local_failures_keep_the_state_and_warn_once_a_second(monkeypatch: pytes
         with monkeypatch.context() as patch:
             patch.setattr("fastlb.health.tcp.socket.socket", refuse)
             observed.install(plan_of(servers))
-            await until(lambda: all(one.inconclusive > 3 for one in observed.monitor.servers()))
-        assert all(one.up and one.failures == 0 for one in observed.monitor.servers())
-        assert observed.monitor.servers()[0].transitions == 0
+            await until(lambda: all(one.inconclusive > 3 for one in observed.monitor.servers(time.monotonic())))
+        assert all(one.up and one.failures == 0 for one in observed.monitor.servers(time.monotonic()))
+        assert observed.monitor.servers(time.monotonic())[0].transitions == 0
 
     observed = observe(scenario)
     assert 1 <= len(observed.said) <= 2
@@ -293,7 +294,7 @@ def test_many_at_once_are_few_schedules() -> None:
         async with Port(is_open=False) as dead:
             servers = [server_of(f"s{i}", dead.number, check_of(dead.number, inter_ms=20)) for i in range(300)]
             observed.install(plan_of(servers))
-            await until(lambda: not any(one.up for one in observed.monitor.servers()))
+            await until(lambda: not any(one.up for one in observed.monitor.servers(time.monotonic())))
             await until(lambda: observed.scheduled() == [])
 
     observed = observe(scenario)
@@ -323,6 +324,6 @@ def test_servers_come_in_the_order_of_the_plan() -> None:
     async def scenario(observed: Observed) -> None:
         observed.install(plan_of([server_of("b", 1), server_of("a", 1)], [server_of("b", 1)]))
         observed.install(plan_of([server_of("a", 1), server_of("c", 1), server_of("b", 1)], [server_of("b", 1)]))
-        assert names(observed.monitor.servers()) == ["be0/a", "be0/c", "be0/b", "be1/b"]
+        assert names(observed.monitor.servers(time.monotonic())) == ["be0/a", "be0/c", "be0/b", "be1/b"]
 
     observe(scenario)

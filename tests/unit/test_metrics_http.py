@@ -51,7 +51,7 @@ class Served:
         self.server = MetricsServer(snapshot or self.snapshot, self.shared.fd, lambda: self.ready)
         self.port = free_port()
 
-    def snapshot(self, view: Shm) -> Snapshot:
+    def snapshot(self, view: Shm, now_s: float) -> Snapshot:
         return take_snapshot(view, PLAN, self.numbering, HEALTH, master_info())
 
     async def ask(self, request: str, port: int | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -104,10 +104,10 @@ def test_what_was_counted_in_the_shared_memory_is_seen_in_the_child() -> None:
     """The child cannot use the master's mapping: it has its own of the same memory."""
 
     async def scenario(one: Served) -> None:
-        def count(view: Shm) -> Snapshot:
+        def count(view: Shm, now_s: float) -> Snapshot:
             view.set_server_state(one.numbering.servers[0], True, 77)  # visible to the parent only if shared
             view.publish_schedule(one.numbering.backends[0], [(one.numbering.servers[2], 1)])
-            return one.snapshot(view)
+            return one.snapshot(view, now_s)
 
         one.server._snapshot = count
         one.server._text = None
@@ -185,11 +185,11 @@ def test_a_scrape_does_not_hold_up_the_loop() -> None:
     """A snapshot that takes a second of CPU in the child; two at once, the others wait their turn."""
 
     class Slow(Served):
-        def snapshot(self, view: Shm) -> Snapshot:
+        def snapshot(self, view: Shm, now_s: float) -> Snapshot:
             end = time.monotonic() + 0.4 * PATIENCE
             while time.monotonic() < end:
                 pass
-            return super().snapshot(view)
+            return super().snapshot(view, now_s)
 
     async def scenario(one: Served) -> None:
         gaps, running = [0.0], 0
@@ -219,7 +219,7 @@ def test_a_child_that_fails_or_hangs(monkeypatch: pytest.MonkeyPatch, capfd: pyt
     class Failing(Served):
         hang = False
 
-        def snapshot(self, view: Shm) -> Snapshot:
+        def snapshot(self, view: Shm, now_s: float) -> Snapshot:
             if self.hang:
                 time.sleep(60)
             raise ValueError("no such thing")

@@ -15,7 +15,8 @@ from soak_lib.load import STALL_S
 from soak_lib.trend import Trend
 
 TRUTH_S, TRUTH_AFTER_LOSS_S = 5.0 * PATIENCE, 40.0
-SESSIONS = ("fastlb_frontend_sessions", "fastlb_backend_sessions", "fastlb_server_sessions", "fastlb_worker_sessions",
+OF_SERVERS = "fastlb_server_sessions"
+SESSIONS = ("fastlb_frontend_sessions", "fastlb_backend_sessions", OF_SERVERS, "fastlb_worker_sessions",
             "fastlb_worker_connections")  # fmt: skip
 NOTHING = ("fastlb_backend_queued_sessions", "fastlb_server_queued_sessions", "fastlb_server_connecting",
            "fastlb_worker_buffers")  # fmt: skip
@@ -51,16 +52,23 @@ async def _truth(stage: Stage) -> None:
     deadline = time.monotonic() + (TRUTH_AFTER_LOSS_S if lossy else TRUTH_S)
     while True:
         held, now = stage.load.held(), await stage.balancer.scrape()
-        lies = differences(now, held) if held == stage.load.held() else ["clients came or went meanwhile"]
+        everybody = stage.balancer.shape.all_servers
+        lies = differences(now, held, everybody) if held == stage.load.held() else ["clients came or went meanwhile"]
         if not lies or time.monotonic() > deadline:
             break
         await asyncio.sleep(0.3)
     stage.books.check("gauges tell the truth", not lies, f"clients hold {held}: {'; '.join(lies)}")
 
 
-def differences(now: Samples, held: int) -> list[str]:
-    """Figures that are not what they must be while clients hold ``held`` connections and nothing moves."""
-    wrong = [f"{name} is {total(now, name)}" for name in SESSIONS if total(now, name) != held]
+def differences(now: Samples, held: int, everybody: bool = True) -> list[str]:
+    """Figures that are not what they must be while clients hold ``held`` connections and nothing moves.
+
+    Unless ``everybody`` is there, a server has been removed, and with it the series of sessions that it still has.
+    """
+    known = tuple(name for name in SESSIONS if everybody or name != OF_SERVERS)
+    wrong = [f"{name} is {total(now, name)}" for name in known if total(now, name) != held]
+    if not everybody and total(now, OF_SERVERS) > held:
+        wrong.append(f"{OF_SERVERS} is {total(now, OF_SERVERS)}")
     wrong += [f"{name} is {total(now, name)}" for name in NOTHING if total(now, name)]
     out = total(now, "fastlb_worker_pipes") - total(now, "fastlb_worker_pipes_idle")
     return wrong + [f"{out} pipes out"] * bool(out)
