@@ -25,9 +25,9 @@ class Schedule(NamedTuple):
     interleaved: bool
 
 
-def schedule(balance: Balance, servers: Sequence[Candidate]) -> Schedule:
+def schedule(balance: Balance, servers: Sequence[Candidate], allbackups: bool = False) -> Schedule:
     """What to publish for a backend whose servers are ``servers``; without entries when none is usable."""
-    entries = tuple((server.slot, server.weight) for server in eligible(servers))
+    entries = tuple((server.slot, server.weight) for server in eligible(servers, allbackups))
     return Schedule(entries, balance in INTERLEAVED)
 
 

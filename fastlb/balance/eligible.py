@@ -1,6 +1,6 @@
-"""Who may receive new connections: all usable active servers; without one, the first usable backup alone.
+"""Who may receive new connections: all usable active servers; without one, the first usable backup.
 
-HAProxy manual, section 5.2 ``backup`` (``option allbackups`` would be the exception).
+HAProxy manual, section 5.2 ``backup`` and section 4.2 ``option allbackups``, which has all of them share the traffic.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Candidate(NamedTuple):
     usable: bool
 
 
-def eligible(servers: Sequence[Candidate]) -> tuple[Candidate, ...]:
+def eligible(servers: Sequence[Candidate], allbackups: bool = False) -> tuple[Candidate, ...]:
     """The servers to share the traffic now, in the order of the configuration."""
     usable = [server for server in servers if server.usable and server.weight > 0]
     actives = tuple(server for server in usable if not server.backup)
-    return actives or tuple(usable[:1])
+    return actives or tuple(usable if allbackups else usable[:1])

@@ -84,7 +84,7 @@ PROXY_REFUSED = because(
 )
 
 OPTION_NOT_YET = words(
-    """abortonclose allbackups clitcpka contstats dontlog-normal external-check independent-streams ldap-check
+    """abortonclose clitcpka contstats dontlog-normal external-check independent-streams ldap-check
     log-health-checks log-separate-errors logasap mysql-check nolinger persist pgsql-check redis-check smtpchk
     socket-stats spop-check srvtcpka ssl-hello-chk tcp-smart-accept tcp-smart-connect tcpka transparent
     use-small-buffers"""

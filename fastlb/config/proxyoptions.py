@@ -87,6 +87,11 @@ def _tcp_check(section: ProxySection, args: Args) -> None:
 OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
     "option",
     {
+        "allbackups": OptionKeyword(
+            lambda section, args: section.set("allbackups", True, args),
+            Side.BACKEND,
+            off=lambda section, args: section.set("allbackups", False, args),
+        ),
         "dontlognull": OptionKeyword(
             lambda section, args: section.set("dontlognull", True, args),
             Side.FRONTEND,

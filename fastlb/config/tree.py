@@ -140,6 +140,7 @@ class Settings:
     maxconn: Said[int] | None = None
     default_backend: Said[str] | None = None
     balance: Said[str] | None = None
+    allbackups: Said[bool] | None = None
     retries: Said[int] | None = None
     redispatch: Said[int] | None = None
     check: Said[TcpCheck | HttpCheck] | None = None

@@ -36,4 +36,5 @@ class Group:
         return schedule(
             self.backend.balance,
             [Candidate(w.slot, w.server.weight, w.server.backup, w.up) for w in self.watches],
+            self.backend.allbackups,
         )

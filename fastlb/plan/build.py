@@ -95,6 +95,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         queue_ms=value_of(settings.queue, 0) or connect,
         retries=value_of(settings.retries, DEFAULT_RETRIES),
         redispatch=value_of(settings.redispatch, 0),
+        allbackups=value_of(settings.allbackups, False),
         logs=logs.numbers(settings.logs),
         kernel_splice=value_of(settings.kernel_splice, False),
     )

@@ -133,6 +133,7 @@ class Backend:
     queue_ms: int = 0
     retries: int = DEFAULT_RETRIES
     redispatch: int = 0
+    allbackups: bool = False
     logs: tuple[int, ...] = ()
     kernel_splice: bool = False
 

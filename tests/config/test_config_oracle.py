@@ -70,7 +70,7 @@ server t 127.0.0.1:80 no-check no-backup enabled|server t 127.0.0.1:80 no-disabl
 server t 127.0.0.1:80 backup weight 0 disabled maxconn 5|server t 127.0.0.1:80 weight 10 weight 20
 server t localhost:http|server t 127.0.0.1:99999|server t 127.0.0.1:080|server t 127.0.0.1:80-90|bind :18082
 server t 127.0.0.1:80 check port 5 addr 1.2.3.4|server t 127.0.0.1:80 check addr nosuch.invalid|cookie x insert
-errorfile 503 /dev/null|option forwardfor
+errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
 """
 AGREED_SECTIONS = [
     f"{FRONTEND}{BACKEND}frontend f\n bind :1\n",
@@ -131,7 +131,7 @@ acl a src 10.0.0.1|log-format x|disabled|bind [::]:18081 interface lo|bind /x de
 """
 STRICTER_BACKEND = """
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
-hash-type consistent|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2|option allbackups
+hash-type consistent|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2
 server t 127.0.0.1|server t 127.0.0.1:0|server t 127.0.0.1:|server t *:80|server t :80|server t 0.0.0.0:80
 server t 127.0.0.1:+5|server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0

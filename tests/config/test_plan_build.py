@@ -113,6 +113,14 @@ def test_kernel_splice_is_said_by_either_side(load_text: LoadText) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "on"), [("", False), ("option allbackups", True), ("option allbackups\n no option allbackups", False)]
+)
+def test_allbackups(line: str, on: bool, load_text: LoadText) -> None:
+    plan = plan_of(load_text, f"{TIMEOUTS}{LISTEN} {line}\n server s 10.0.0.1:80\n")
+    assert plan.backends[0].allbackups is on
+
+
+@pytest.mark.parametrize(
     ("line", "interval"), [("", 0), ("option redispatch", -1), ("option redispatch 2", 2), ("option redispatch 0", 0)]
 )
 def test_redispatch(line: str, interval: int, load_text: LoadText) -> None:

@@ -146,6 +146,32 @@ def test_only_the_first_backup_serves_when_no_active_server_is_up(balancer, peer
     assert {who(("127.0.0.1", port)) for _ in range(6)} == {"spare"}
 
 
+def test_allbackups_has_the_backups_share_by_weight(balancer, peer, port, ports):
+    light, heavy = peer("banner", "light"), peer("banner", "heavy")
+    balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        option allbackups
+        server main 127.0.0.1:{ports.take()} disabled
+        server light {light} backup weight 10
+        server heavy {heavy} backup weight 30
+    """)
+    assert Counter(who(("127.0.0.1", port)) for _ in range(8)) == {"light": 2, "heavy": 6}
+
+
+def test_allbackups_changes_nothing_while_an_active_server_is_up(balancer, peer, port):
+    main, spare, other = (peer("banner", name) for name in ("main", "spare", "other"))
+    balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        option allbackups
+        server spare {spare} backup
+        server main {main}
+        server other {other} backup
+    """)
+    assert {who(("127.0.0.1", port)) for _ in range(6)} == {"main"}
+
+
 def test_backup_rests_while_an_active_server_is_up(balancer, peer, port):
     main, spare = peer("banner", "main"), peer("banner", "spare")
     balancer.start(f"""{BASE}

@@ -34,6 +34,19 @@ def test_actives_else_the_first_usable_backup(servers: tuple[str, ...], slots: l
     assert [one.slot for one in eligible(candidates(*servers))] == slots
 
 
+@pytest.mark.parametrize(
+    ("servers", "slots"),
+    [
+        (("1", "1b", "1b"), [0]),
+        (("1-", "1b-", "2b", "3b"), [2, 3]),
+        (("1-", "0b", "1b"), [2]),
+        (("1-", "1b-"), []),
+    ],
+)
+def test_allbackups_has_every_usable_backup_share(servers: tuple[str, ...], slots: list[int]) -> None:
+    assert [one.slot for one in eligible(candidates(*servers), allbackups=True)] == slots
+
+
 @pytest.mark.parametrize("balance", Balance)
 def test_weights_are_published_as_written(balance: Balance) -> None:
     assert schedule(balance, candidates("4", "6", "2-")) == (((0, 4), (1, 6)), balance is Balance.SOURCE)
