@@ -17,7 +17,7 @@ cdef extern from *:
     #include <string.h>
     #include <sys/ioctl.h>
     #ifdef FASTLB_DEBUG
-    static int debug_is_empty(int pipe) { int n = 0; return ioctl(pipe, FIONREAD, &n) == 0 && n == 0; }
+    static int debug_is_empty(int pipe) { int n = 0; return ioctl(pipe, FIONREAD, &n) != 0 || n == 0; }
     #define debug_poison(p, n) memset((p), 0xA5, (n))
     #else
     #define debug_is_empty(pipe) 1

@@ -86,7 +86,7 @@ def test_the_largest_configuration_fits(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE_S, check=True, cwd=ROOT)
     servers_found, binds, peak_mib, cpu_s = map(float, done.stdout.split())
     assert (servers_found, binds) == (16384, 8192)
-    assert peak_mib < 300 or _engine.BUILD == "asan"  # whose freed memory stays in quarantine
+    assert peak_mib < 320 or _engine.BUILD == "asan"  # whose freed memory stays in quarantine
     assert cpu_s < PATIENCE_S
 
 
