@@ -130,18 +130,12 @@ def see(scene: Scene) -> None:
     if cell.what == "timeout":
         scene.stage.line(scene.client.port)
     if other is not None:
-        check(what_the_other_gets(scene), other, said(actor), scene.acknowledged)
+        check(cell.other, other, said(actor), scene.acknowledged)
     if actor is not None and other is not None and cell.what in ("FIN", "half-close"):
         see_the_rest(cell, actor, other)
     elif actor is not None and cell.itself != "gone":
         check(cell.itself, actor, said(other), said(other))
     check_line(scene)
-
-
-def what_the_other_gets(scene: Scene) -> str:
-    cell = scene.cell
-    outrun = scene.stage.mover.outrun_by_reset and (cell.what, cell.when) == ("RST", "full")
-    return "prefix RST" if outrun else cell.other
 
 
 def see_the_rest(cell: Cell, actor: Stream, other: Stream) -> None:
