@@ -15,8 +15,10 @@ cdef bint flow_is_cut(worker_t *w, session_t *s, flow_t *f, end_t *source, uint8
     # A timeout gives up bytes of this flow that the sink's kernel does not have. (Of an abort the sink is told anyway.)
     if cause != CAUSE_CLIENT_TIMEOUT and cause != CAUSE_SERVER_TIMEOUT or f.state == FLOW_SHUT:
         return False
-    if f.pending != 0 or kernel_has(s, f):
-        return f.pending != 0 or kernel_holds(w, s, f)
+    if f.pending != 0:
+        return True
+    if kernel_has(s, f):
+        return kernel_holds(w, s, f)
     return source.flags & END_READABLE != 0 and net_readable_bytes(source.fd) > 0
 
 

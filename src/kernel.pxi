@@ -14,7 +14,7 @@ cdef inline uint32_t kernel_index(worker_t *w, session_t *s, flow_t *f) noexcept
     return session_index(w, s) << 1 | (f == &s.down)
 
 
-cdef uint64_t kernel_delivered(kernel_side_t *side, kernel_entry *entry, flow_t *f, end_t *sink) noexcept nogil:
+cdef uint64_t kernel_delivered(kernel_side_t *side, flow_t *f, end_t *sink) noexcept nogil:
     # How much of what was redirected the sink has. Acknowledged first, unacknowledged second: what is acknowledged
     # between the two calls is then missed, not counted twice. A dead sink gets nothing more: no use in waiting.
     cdef uint64_t acked
@@ -42,7 +42,7 @@ cdef void kernel_count(worker_t *w, session_t *s, flow_t *f, end_t *sink) noexce
     if side.sent == used:
         return
     active_ms = s.active_ms
-    delivered = kernel_delivered(side, entry, f, sink)
+    delivered = kernel_delivered(side, f, sink)
     if delivered > side.sent:
         flow_sent(w, s, f, delivered - side.sent)
         add(&w.row.counters.bytes_kernel_total, delivered - side.sent)
