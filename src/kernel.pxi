@@ -59,7 +59,7 @@ cdef int kernel_wait(worker_t *w, session_t *s, kernel_side_t *side) noexcept no
         side.looks += 1
         return PUMP_MORE
     s.deadline_ms = min(s.deadline_ms, w.now_ms + 8 * (side.looks - KERNEL_SPINS + 1))
-    side.looks += side.looks < KERNEL_SPINS + 12
+    side.looks += side.looks < KERNEL_LOOKS
     timer_update(w, s)
     return PUMP_IDLE
 
@@ -121,11 +121,14 @@ cdef int kernel_renew(worker_t *w, session_t *s, flow_t *f, kernel_side_t *side,
 
 cdef int kernel_ended(worker_t *w, session_t *s, flow_t *f, end_t *source, ssize_t rc) noexcept nogil:
     # The source has nothing (more), says a read. Only when the program's count agrees is that the whole truth: what it
-    # left may still be on its way to where reads look, and what it redirected, to the sink.
+    # left may still be on its way to where reads look, and what it redirected, to the sink. What has not come to a
+    # dead source after all the waiting has been lost with it.
     cdef kernel_side_t *side = &w.kernel.sides[kernel_index(w, s, f)]
     cdef kernel_entry *entry = &w.kernel.entries[kernel_index(w, s, f)]
     cdef bint dead = side.failed or source.flags & END_DEAD != 0
-    if load_acquire(&entry.used) != side.sent or (load_acquire(&entry.passed) != side.read and not dead):
+    if load_acquire(&entry.used) != side.sent:
+        return kernel_wait(w, s, side)
+    if load_acquire(&entry.passed) != side.read and not (dead and side.looks == KERNEL_LOOKS):
         return kernel_wait(w, s, side)
     if dead:
         return PUMP_SOURCE_DEAD
@@ -138,7 +141,7 @@ cdef int kernel_ended(worker_t *w, session_t *s, flow_t *f, end_t *source, ssize
 
 cdef int kernel_copy(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink) noexcept nogil:
     cdef kernel_side_t *side = &w.kernel.sides[kernel_index(w, s, f)]
-    cdef ssize_t n = 0 if side.failed else net_recv(source.fd, w.scratch, COPY_BYTES)
+    cdef ssize_t n = net_recv(source.fd, w.scratch, COPY_BYTES)
     if n <= 0:
         side.failed |= n < 0 and n != -EAGAIN
         return kernel_ended(w, s, f, source, n)
@@ -222,3 +225,14 @@ cdef void kernel_leave(worker_t *w, session_t *s) noexcept nogil:
     promote_forget(w, index | 1)
     s.kernel = 0
     sub(&w.row.counters.kernel_sessions, 1)
+
+
+cdef void kernel_free(kernel_t *kernel) noexcept nogil:
+    if kernel.entries != NULL:
+        munmap(kernel.entries, kernel.entries_bytes)
+    if kernel.consumed != NULL:
+        munmap(kernel.consumed, PAGE_BYTES)
+    if kernel.produced != NULL:
+        munmap(kernel.produced, PAGE_BYTES + 2 * kernel.ring_bytes)
+    free(kernel.sides)
+    free(kernel)

@@ -129,11 +129,12 @@ ctypedef struct kernel_side_t:
     uint64_t mark_used    # at the last grant
     uint64_t mark_cost
     uint8_t held          # small reads still wanted before the kernel goes on
-    uint8_t failed        # a read has eaten the source's error
+    uint8_t failed        # a read has eaten the source's error; what the program left may still come
     uint8_t looks         # in a row that found bytes still on their way
 
 ctypedef struct kernel_t:
     kernel_entry *entries
+    uint64_t entries_bytes
     kernel_side_t *sides
     uint32_t slots        # sessions with a lower index can be promoted
     int cookies           # map: socket cookie -> entry

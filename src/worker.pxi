@@ -112,8 +112,8 @@ cdef class Engine:
         kernel.sides = <kernel_side_t *>calloc(<size_t>slots * 2, sizeof(kernel_side_t))
         if kernel.sides == NULL:
             raise MemoryError
-        kernel.entries = <kernel_entry *>self.map_part(
-            entries, 0, <uint64_t>slots * 2 * sizeof(kernel_entry), PROT_READ | PROT_WRITE)
+        kernel.entries_bytes = <uint64_t>slots * 2 * sizeof(kernel_entry)
+        kernel.entries = <kernel_entry *>self.map_part(entries, 0, kernel.entries_bytes, PROT_READ | PROT_WRITE)
         kernel.consumed = <uint64_t *>self.map_part(ring, 0, PAGE_BYTES, PROT_READ | PROT_WRITE)
         kernel.produced = <uint64_t *>self.map_part(ring, PAGE_BYTES, PAGE_BYTES + 2 * ring_bytes, PROT_READ)
         kernel.ring = <uint8_t *>kernel.produced + PAGE_BYTES
@@ -325,8 +325,7 @@ cdef class Engine:
         if w.sessions != NULL:
             munmap(w.sessions, w.session_limit * (sizeof(session_t) + sizeof(cold_t)))
         if w.kernel != NULL:
-            free(w.kernel.sides)
-            free(w.kernel)
+            kernel_free(w.kernel)
         if w.control != NULL:
             munmap(w.control, SHM_TOTAL_BYTES)
         if w.shared != NULL:

@@ -100,6 +100,17 @@ class Stage:
 
     def converse(self, *ends: Stream) -> None:
         """The messages that make this mover move, each way in turn."""
+        self._exchange(*ends)
+        if self.mover.begun:
+            eventually(lambda: self._has_begun(*ends), f"{self.mover.begun} is 1")
+
+    def _has_begun(self, *ends: Stream) -> bool:
+        """The messages after it are the mover's own."""
+        begun = self._lb.samples().sum(self.mover.begun) == 1
+        self._exchange(*ends)
+        return begun
+
+    def _exchange(self, *ends: Stream) -> None:
         for _ in range(self.mover.messages):
             for speaker, hearer in (ends, reversed(ends)):
                 speaker.say(self.mover.message)

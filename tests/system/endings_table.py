@@ -59,12 +59,22 @@ class Mover:
     burst: int  # bytes that are in flight: more than the receiver's window
     step: int  # bytes of one write while everything is stuffed
     in_step: bool = False  # each read before the next one, so that no read is ever full
+    begun: str = ""  # the gauge that is 1 when it has the session; until then messages go on
     lines: tuple[str, ...] = ()
 
 
 MOVERS = (
     Mover("copy", messages=20, message=1000, burst=12_000, step=8000, in_step=True),
     Mover("splice", messages=1, message=512 << 10, burst=192 << 10, step=256 << 10),
+    Mover(
+        "kernel",
+        messages=20,
+        message=100,
+        burst=12_000,
+        step=8000,
+        begun="fastlb_worker_kernel_sessions",
+        lines=("option kernel-splice",),
+    ),
 )
 
 TABLE = (
