@@ -21,10 +21,13 @@ def listener(port, server):
     """
 
 
-def test_two_way_transfers_are_exact(balancer, peer, port, scale):
-    """D1: both directions at once, sizes from nothing to large, pauses, small and large writes."""
+def test_two_way_transfers_are_exact(fastlb, peer, port, scale):
+    """D1: both directions at once, sizes from nothing to large, pauses, small and large writes.
+
+    No twin of HAProxy: on a busy machine 2.6 cuts the tail of some of the large ones off, or resets.
+    """
     server = peer("duplex", "s")
-    balancer.start(listener(port, server))
+    fastlb.start(listener(port, server))
     transfers = random_transfers(scale("transfers", 20_000, least=60), seed=7, largest=LARGEST)
     sent = in_threads([lambda t=t: (t.seed, run(("127.0.0.1", port), t)) for t in transfers], width=6)
     arrived = {event["seed"]: event["sha256"] for event in server.wait_events(len(transfers))}
