@@ -47,7 +47,10 @@ def test_refused_server_costs_no_client_and_goes_down(fastlb, peer, port, scale)
 
 
 def test_down_after_fall_checks_and_not_before(fastlb, peer, port):
-    """F9: a refused check tells at once, so DOWN comes fall - 1 intervals after the first one, within 20 %."""
+    """F9: a refused check tells at once, so DOWN comes fall - 1 intervals after the first one, within 20 %.
+
+    The first one may be near: how soon the test sees the last success is up to the machine.
+    """
     dying = peer("banner", "dying")
     lb = fastlb.start(f"""{BASE}
     listen lb
@@ -63,7 +66,7 @@ def test_down_after_fall_checks_and_not_before(fastlb, peer, port):
     dying.stop()
     stopped = time.monotonic()
     eventually(lambda: lb.samples().sum("fastlb_server_up") == 0, "DOWN", 10, every_s=0.005)
-    assert 0.8 * 4 * 0.5 <= elapsed_s(stopped) <= 1.2 * 4 * 0.5 + 0.5 * PATIENCE
+    assert 0.8 * 3 * 0.5 <= elapsed_s(stopped) <= 1.2 * 4 * 0.5 + 0.5 * PATIENCE
     assert lb.samples().sum("fastlb_server_check_failures_total") == 4
 
 

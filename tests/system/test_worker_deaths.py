@@ -39,7 +39,7 @@ def test_killed_worker_costs_no_new_connection(fastlb, peer, port):
         replacement = lb.wait_workers(2, without=[victim])
         eventually(lambda: load.done > 1000, "more load", 30)
     assert load.failed_since(died) == []
-    assert all(failure.took_s < 1 for failure in load.failures), "in flight at the death: reset, not hanging"
+    assert all(failure.took_s < 3 for failure in load.failures), "in flight at the death: reset, not hanging"
     assert len(load.failures) <= 4, "no more than the clients there were"
     assert lb.workers() == replacement
 
