@@ -47,12 +47,11 @@ cdef void session_say_fin(session_t *s, uint8_t cause, bint up_is_cut) noexcept 
 
 cdef uint64_t flow_undelivered(flow_t *f, end_t *sink, bint reset, uint32_t handshake) noexcept nogil:
     # Received from one side and never acknowledged by the other. A connect's SYN counts as one acknowledged byte.
-    cdef uint64_t acked
+    cdef int64_t acked
     if sink.fd < 0 or not reset or f.sent == 0 or sink.flags & END_UNIX:
         return f.received - f.sent
-    acked = net_acked_bytes(sink.fd)
-    acked = acked - handshake if acked >= handshake else 0
-    return f.received - min(f.sent, acked)
+    acked = net_acked_bytes(sink.fd) - <int64_t>handshake
+    return f.received - min(f.sent, <uint64_t>max(acked, 0))
 
 
 cdef void session_count_bytes(worker_t *w, session_t *s, bint reset_client, bint reset_server) noexcept nogil:

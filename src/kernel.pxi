@@ -17,15 +17,15 @@ cdef inline uint32_t kernel_index(worker_t *w, session_t *s, flow_t *f) noexcept
 cdef uint64_t kernel_delivered(kernel_side_t *side, flow_t *f, end_t *sink) noexcept nogil:
     # How much of what was redirected the sink has. Acknowledged first, unacknowledged second: what is acknowledged
     # between the two calls is then missed, not counted twice. A dead sink gets nothing more: no use in waiting.
-    cdef uint64_t acked
+    cdef int64_t acked
     cdef int unacked
     if sink.flags & (END_DEAD | END_ERROR):
         return side.received
     acked = net_acked_bytes(sink.fd)
     unacked = net_unacked_bytes(sink.fd)
-    if unacked < 0:
+    if acked < 0 or unacked < 0:
         return side.sent
-    return min(side.received, acked + <uint64_t>unacked - side.base - (side.read - f.pending))
+    return min(side.received, <uint64_t>(acked + unacked) - side.base - (side.read - f.pending))
 
 
 cdef void kernel_count(worker_t *w, session_t *s, flow_t *f, end_t *sink) noexcept nogil:

@@ -130,14 +130,14 @@ cdef int net_unacked_bytes(int fd) noexcept nogil:
     return n if ioctl(fd, SIOCOUTQ, &n) == 0 else -errno
 
 
-cdef uint64_t net_acked_bytes(int fd) noexcept nogil:
-    # tcpi_bytes_acked stands 120 bytes into struct tcp_info (Linux 4.2); glibc's header lacks it. 0 when unknown.
+cdef int64_t net_acked_bytes(int fd) noexcept nogil:
+    # tcpi_bytes_acked stands 120 bytes into struct tcp_info (Linux 4.2); glibc's header lacks it.
     cdef uint64_t words[16]
     cdef socklen_t size = sizeof(words)
     memset(words, 0, sizeof(words))
     if getsockopt(fd, IPPROTO_TCP, TCP_INFO, words, &size) == -1:
-        return 0
-    return words[15]
+        return -errno
+    return <int64_t>words[15]
 
 
 cdef int net_watch(int epoll, int fd, uint32_t events, uint64_t data) noexcept nogil:

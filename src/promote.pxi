@@ -55,15 +55,19 @@ cdef bint promote_prepare(worker_t *w, uint32_t index, int source, int sink) noe
     # The entry is complete before the first segment can meet it.
     cdef kernel_side_t *side = &w.kernel.sides[index]
     cdef kernel_entry *entry = &w.kernel.entries[index]
-    cdef uint64_t acked
+    cdef int64_t acked
+    cdef int unacked
     memset(side, 0, sizeof(kernel_side_t))
     memset(entry, 0, sizeof(kernel_entry))
     side.cookie = net_cookie(source)
     while True:  # what was written so far, exactly: an acknowledgement between the calls would be missed
         acked = net_acked_bytes(sink)
-        side.base = acked + <uint64_t>net_unacked_bytes(sink)
+        unacked = net_unacked_bytes(sink)
+        if acked < 0 or unacked < 0:
+            return False
         if net_acked_bytes(sink) == acked:
             break
+    side.base = <uint64_t>(acked + unacked)
     entry.peer = index ^ 1
     kernel_grant(side, entry)
     return side.cookie != 0 and promote_map(BPF_MAP_UPDATE_ELEM, w.kernel.cookies, &side.cookie, &index) == 0
@@ -91,6 +95,7 @@ cdef void promote(worker_t *w, session_t *s) noexcept nogil:
     cdef uint32_t index = session_index(w, s) << 1
     s.exchanges = 0
     if not net_is_empty(s.client.fd) or not net_is_empty(s.server.fd):
+        s.exchanges = KERNEL_TURNS - KERNEL_TURNS_AGAIN
         s.client.flags |= END_READABLE
         s.server.flags |= END_READABLE
         ready_push(w, s)
