@@ -22,6 +22,7 @@ commands:
   fastlb drain  [-c FILE]            accept nothing more, end when the last session has ended
   fastlb stop   [-c FILE]            end at once
   fastlb status [-c FILE] [--json]   what runs
+  fastlb keywords [WORD …]           what a configuration may say, or what one word means
 
 signals to the master:
   HUP, USR2 reload · USR1 drain · TERM, INT stop
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _command(words[0], words[1:])
     if words and words[0] == "demo":
         return _demo(words[1:])
+    if words and words[0] == "keywords":
+        return _keywords(words[1:])
     return _balance(words)
 
 
@@ -71,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="fastlb -c FILE [options]   or   fastlb demo|reload|drain|stop|status [options]",
+        usage="fastlb -c FILE [options]   or   fastlb demo|reload|drain|stop|status|keywords [options]",
     )
     _add_config(parser, "a configuration file; may be repeated, the files are read as one")
     parser.add_argument("--check", action="store_true", help="check the configuration, bind nothing, exit 0 or 1")
@@ -160,3 +163,13 @@ def _demo(words: Sequence[str]) -> int:
     from fastlb import demo
 
     return demo.run(given.port)
+
+
+def _keywords(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="fastlb keywords", description="The words of a configuration: all of them, or what is known of one."
+    )
+    parser.add_argument("word", nargs="*", metavar="WORD", help="such as 'maxconn' or 'timeout client'")
+    from fastlb import keywords
+
+    return keywords.run(parser.parse_args(words).word)

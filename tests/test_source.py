@@ -31,7 +31,7 @@ FUNCTION_LINES, FUNCTION_WARN = 60, 30
 LAYERS = """
 __main__
 cli
-demo client
+demo client keywords
 launch
 master
 startup daemon

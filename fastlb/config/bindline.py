@@ -9,7 +9,7 @@ from fastlb.config import known
 from fastlb.config.address import expand_address, parse_bind
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
-from fastlb.config.keywords import KeywordTable
+from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, flag, number, parse_options, text
 from fastlb.config.tree import BindLine, EndpointKind, Said
 
@@ -67,16 +67,18 @@ def _mode(args: Args) -> tuple[str, int]:
 BIND_OPTIONS: OptionTable = KeywordTable(
     "option",
     {
-        "v4v6": flag("v6only", False),
-        "v6only": flag("v6only", True),
-        "backlog": number("backlog", 1),
-        "defer-accept": flag("defer_accept", True),
-        "tfo": flag("tfo", True),
-        "mode": _mode,
-        "user": text("user", "the name of a user"),
-        "uid": number("uid", 0, MAX_ID),
-        "group": text("group", "the name of a group"),
-        "gid": number("gid", 0, MAX_ID),
+        "v4v6": Keyword(flag("v6only", False), "", "IPv4 clients are served on an IPv6 address, too"),
+        "v6only": Keyword(flag("v6only", True), "", "no IPv4 clients on an IPv6 address"),
+        "backlog": Keyword(number("backlog", 1), "n", "connections the kernel holds until they are accepted (4096)"),
+        "defer-accept": Keyword(
+            flag("defer_accept", True), "", "accept when the client has sent something, or after 1 s"
+        ),
+        "tfo": Keyword(flag("tfo", True), "", "TCP Fast Open: the first bytes may come with the SYN"),
+        "mode": Keyword(_mode, "mode", "permissions of a unix socket, octal"),
+        "user": Keyword(text("user", "the name of a user"), "name", "owner of a unix socket"),
+        "uid": Keyword(number("uid", 0, MAX_ID), "n", "owner of a unix socket, as a number"),
+        "group": Keyword(text("group", "the name of a group"), "name", "group of a unix socket"),
+        "gid": Keyword(number("gid", 0, MAX_ID), "n", "group of a unix socket, as a number"),
     },
     not_yet=known.BIND_NOT_YET,
     removed=known.BIND_REMOVED,

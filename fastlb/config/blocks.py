@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from fastlb.config.condition import ConditionError, evaluate
 from fastlb.config.errors import ConfigError, Location, Report, quote
+from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
-from fastlb.config.suggest import did_you_mean
 
 MAX_NESTED = 99
 
@@ -30,16 +30,6 @@ class Blocks:
         self._environ = environ
         self._report = report
         self._open: list[_Block] = []
-        self._directives: dict[str, Callable[[list[Word]], None]] = {
-            ".if": self._if,
-            ".elif": self._elif,
-            ".else": self._else,
-            ".endif": self._endif,
-            ".diag": self._message,
-            ".notice": self._message,
-            ".warning": self._message,
-            ".alert": self._message,
-        }
 
     @property
     def skipping(self) -> bool:
@@ -48,13 +38,11 @@ class Blocks:
 
     def directive(self, line: list[Word]) -> None:
         """Act on a line whose first word begins with a dot. Raises ConfigError."""
-        first = line[0]
-        act = self._directives.get(first.text)
+        if self.skipping and not DIRECTIVES.knows(line[0].text):
+            return
+        act = DIRECTIVES.find(line[0], self._report)
         if act is not None:
-            act(line)
-        elif not self.skipping:
-            hint = did_you_mean(first.text, self._directives)
-            raise ConfigError(first.location, f"unknown directive {quote(first.text)}", hint)
+            act(self, line)
 
     def end_of_file(self) -> None:
         """Every block must have ended."""
@@ -115,6 +103,21 @@ class Blocks:
             self._report.warning(line[0].location, text)
         elif line[0].text == ".notice":
             self._report.notice(line[0].location, text)
+
+
+DIRECTIVES: KeywordTable[Callable[[Blocks, list[Word]], None]] = KeywordTable(
+    "directive",
+    {
+        ".if": Keyword(Blocks._if, "condition", "what follows counts only if the condition holds"),
+        ".elif": Keyword(Blocks._elif, "condition", "else, if this condition holds"),
+        ".else": Keyword(Blocks._else, "", "else"),
+        ".endif": Keyword(Blocks._endif, "", "the end of '.if'"),
+        ".diag": Keyword(Blocks._message, "text", "a message that is not shown"),
+        ".notice": Keyword(Blocks._message, "text", "says something"),
+        ".warning": Keyword(Blocks._message, "text", "says something, as a warning"),
+        ".alert": Keyword(Blocks._message, "text", "says something, as an error"),
+    },
+)
 
 
 def _end(line: list[Word], number: int, hint: str | None = None) -> None:

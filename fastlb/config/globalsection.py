@@ -11,7 +11,7 @@ from fastlb.config import known
 from fastlb.config.address import expand_address, parse_bind
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, Location, quote
-from fastlb.config.keywords import KeywordTable
+from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.lexer import Word
 from fastlb.config.limits import check_logs
 from fastlb.config.logline import parse_log
@@ -202,30 +202,59 @@ def _reuseport(section: GlobalSection, args: Args) -> None:
 GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
     "keyword",
     {
-        "busy-polling": lambda section, args: section.set("busy_polling", True, args),
-        "chroot": _chroot,
-        "cpu-map": _cpu_map,
-        "daemon": lambda section, args: section.set("daemon", True, args),
-        "gid": _integer("gid", 0, MAX_ID),
-        "group": _text("group", "the name of a group"),
-        "hard-stop-after": _time("hard_stop_after"),
-        "log": GlobalSection.add_log,
-        "log-send-hostname": _log_hostname,
-        "log-tag": _log_tag,
-        "maxconn": _integer("maxconn", 0, 100_000_000),
-        "nbthread": _integer("nbthread", 1, MAX_WORKERS),
-        "pidfile": _text("pidfile", "the name of a file"),
-        "prometheus": GlobalSection.add_metrics,
-        "stats": lambda section, args: parse_runtime_socket(args),
-        "presetenv": lambda section, args: _setenv(section, args, always=False),
-        "resetenv": _resetenv,
-        "setenv": lambda section, args: _setenv(section, args, always=True),
-        "unsetenv": _unsetenv,
-        "spread-checks": _integer("spread_checks", 0, 50),
-        "tune.reuseport": _reuseport,
-        "uid": _integer("uid", 0, MAX_ID),
-        "ulimit-n": _integer("nofile", 1, 1 << 30),
-        "user": _text("user", "the name of a user"),
+        "busy-polling": Keyword(
+            lambda section, args: section.set("busy_polling", True, args),
+            "",
+            "a worker that waits keeps its CPU, and is woken without delay",
+        ),
+        "chroot": Keyword(_chroot, "dir", "root directory of the workers"),
+        "cpu-map": Keyword(_cpu_map, "auto", "each worker stays on a CPU of its own"),
+        "daemon": Keyword(
+            lambda section, args: section.set("daemon", True, args),
+            "",
+            "into the background once everything is bound",
+        ),
+        "gid": Keyword(_integer("gid", 0, MAX_ID), "n", "the workers' group, as a number"),
+        "group": Keyword(_text("group", "the name of a group"), "name", "the workers' group"),
+        "hard-stop-after": Keyword(
+            _time("hard_stop_after"), "time", "how long a soft stop waits for the last connection"
+        ),
+        "log": Keyword(GlobalSection.add_log, "target facility [level]", "where log lines go; 'no log': nowhere"),
+        "log-send-hostname": Keyword(_log_hostname, "[name]", "the name of the host in log lines"),
+        "log-tag": Keyword(_log_tag, "tag", "the name of the program in log lines (fastlb)"),
+        "maxconn": Keyword(_integer("maxconn", 0, 100_000_000), "n", "connections of the whole service at a time"),
+        "nbthread": Keyword(_integer("nbthread", 1, MAX_WORKERS), "n", "number of workers (one for each CPU)"),
+        "pidfile": Keyword(_text("pidfile", "the name of a file"), "file", "where the master's process id is written"),
+        "prometheus": Keyword(
+            GlobalSection.add_metrics, "bind address:port [path /path]", "serves Prometheus metrics there", Tier.OWN
+        ),
+        "stats": Keyword(
+            lambda section, args: parse_runtime_socket(args),
+            "socket … | timeout time | maxconn n",
+            "HAProxy's runtime socket",
+            Tier.INACTIVE,
+        ),
+        "presetenv": Keyword(
+            lambda section, args: _setenv(section, args, always=False),
+            "name value",
+            "sets an environment variable for the lines below, unless it is set",
+        ),
+        "resetenv": Keyword(_resetenv, "[name …]", "forgets all environment variables but these"),
+        "setenv": Keyword(
+            lambda section, args: _setenv(section, args, always=True),
+            "name value",
+            "sets an environment variable for the lines below",
+        ),
+        "unsetenv": Keyword(_unsetenv, "name …", "forgets environment variables"),
+        "spread-checks": Keyword(
+            _integer("spread_checks", 0, 50), "n", "varies intervals of checks by up to n percent (0)"
+        ),
+        "tune.reuseport": Keyword(
+            _reuseport, "hash | cpu", "which worker gets a new connection: by its addresses, or by CPU", Tier.OWN
+        ),
+        "uid": Keyword(_integer("uid", 0, MAX_ID), "n", "the workers' user, as a number"),
+        "ulimit-n": Keyword(_integer("nofile", 1, 1 << 30), "n", "limit on file descriptors (what 'maxconn' needs)"),
+        "user": Keyword(_text("user", "the name of a user"), "name", "the workers' user"),
     },
     not_yet=known.GLOBAL_NOT_YET,
     not_yet_prefixes=known.GLOBAL_NOT_YET_PREFIXES,

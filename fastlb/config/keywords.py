@@ -2,12 +2,15 @@
 
 A word is supported (it has a function), known to HAProxy but not built yet (refused by name), of no meaning for a TCP
 balancer (ignored with one warning), removed from the language (the replacement is named), or unknown.
+
+A new keyword is one entry of its table, ``"word": Keyword(function, "what follows it", "one line of help")``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Generic, TypeVar
 
 from fastlb.config.errors import ConfigError, NotSupported, Report, quote
@@ -24,6 +27,28 @@ TLS_ONLY = "it concerns TLS, which fastlb passes through untouched"
 _FAMILIES = ("http-check", "monitor", "rate-limit", "stats", "stick", "tcp-check", "tcp-request", "tcp-response")
 
 
+class Tier(Enum):
+    """What becomes of a word. Those of a Keyword are the first three."""
+
+    SUPPORTED = "supported"
+    OWN = "fastlb's own"
+    INACTIVE = "accepted, but inactive"
+    IGNORED = "ignored"
+    NOT_YET = "not supported yet"
+    REFUSED = "not supported"
+    REMOVED = "no longer part of the language"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword(Generic[Entry]):
+    """A supported word: ``handler`` is what its table is for, ``usage`` what follows it, ``help`` one line."""
+
+    handler: Entry
+    usage: str
+    help: str
+    tier: Tier = Tier.SUPPORTED
+
+
 @dataclass(frozen=True, slots=True)
 class KeywordTable(Generic[Entry]):
     """The words of one place. ``title`` completes "unknown …"; ``prefix`` goes before a word in messages.
@@ -33,7 +58,7 @@ class KeywordTable(Generic[Entry]):
     """
 
     title: str
-    supported: Mapping[str, Entry]
+    supported: Mapping[str, Keyword[Entry]]
     not_yet: frozenset[str] = frozenset()
     not_yet_prefixes: tuple[str, ...] = ()
     ignored: Mapping[str, str] = field(default_factory=dict)
@@ -46,49 +71,55 @@ class KeywordTable(Generic[Entry]):
     also: tuple[str, ...] = ()
 
     def find(self, word: Word, report: Report, after: Word | None = None, within: str = "") -> Entry | None:
-        """The entry of ``word``, or None for a word that is ignored: with a warning, or one for all of HTTP and TLS.
+        """The handler of ``word``, or None for a word that is ignored: with a warning, or one for all of HTTP and TLS.
 
         Raises ConfigError for all the others. ``after`` is the next word of the line; ``within`` is said
         in place of the table's own.
         """
-        entry = self.supported.get(word.text)
-        if entry is not None:
-            return entry
-        reason = self._ignored_because(word.text)
-        if reason in (HTTP_ONLY, TLS_ONLY):
+        keyword = self.supported.get(word.text)
+        if keyword is not None:
+            return keyword.handler
+        verdict = self.verdict(word.text)
+        if verdict is None:
+            message = f"unknown {self.title} {quote(word.text)} {within or self.within}".rstrip()
+            raise ConfigError(word.location, message, did_you_mean(word.text, [*self.words(), *self.also]))
+        tier, why = verdict
+        if tier is not Tier.IGNORED:
+            failure = ConfigError if tier is Tier.REMOVED else NotSupported
+            raise failure(word.location, f"{self._named(word.text, after)} is {tier.value}", why)
+        if why in (HTTP_ONLY, TLS_ONLY):
             report.mention(Topic.NO_EFFECT, word.location, self._named(word.text))
-            return None
+        else:
+            report.warning(word.location, f"{self._named(word.text)} is ignored: {why}")
+        return None
+
+    def verdict(self, text: str) -> tuple[Tier, str | None] | None:
+        """What becomes of a word, and its help, the reason, or what to write instead; None for an unknown one."""
+        keyword = self.supported.get(text)
+        if keyword is not None:
+            return keyword.tier, keyword.help
+        reason = self._ignored_because(text)
         if reason is not None:
-            report.warning(word.location, f"{self._named(word.text)} is ignored: {reason}")
-            return None
-        if word.text in self.removed:
-            message = f"{self._named(word.text, after)} is no longer part of the language"
-            raise ConfigError(word.location, message, self.removed[word.text])
-        refusal = self._refusal(word.text)
-        if refusal is not None:
-            raise NotSupported(word.location, f"{self._named(word.text, after)} {refusal[0]}", refusal[1])
-        message = f"unknown {self.title} {quote(word.text)} {within or self.within}".rstrip()
-        raise ConfigError(word.location, message, did_you_mean(word.text, [*self._words(), *self.also]))
+            return Tier.IGNORED, reason
+        if text in self.removed:
+            return Tier.REMOVED, self.removed[text]
+        if text in self.refused:
+            return Tier.REFUSED, self.refused[text]
+        if text in self.not_yet or text.startswith(self.not_yet_prefixes):
+            return Tier.NOT_YET, None
+        return None
 
     def knows(self, text: str) -> bool:
         """Whether HAProxy or fastlb has this word here, supported or not."""
-        named = text in self.supported or text in self.not_yet or text in self.removed or text in self.refused
-        return named or text.startswith(self.not_yet_prefixes) or self._ignored_because(text) is not None
+        return self.verdict(text) is not None
+
+    def words(self) -> Iterator[str]:
+        """Every word that is known here, except those that only a prefix tells of."""
+        for group in (self.supported, self.not_yet, self.ignored, self.removed, self.refused):
+            yield from group
 
     def _named(self, text: str, after: Word | None = None) -> str:
         return quote(f"{self.prefix}{text} {after.text}" if after and text in _FAMILIES else self.prefix + text)
-
-    def _refusal(self, text: str) -> tuple[str, str | None] | None:
-        """For a word that is known and refused: what to say about it, and the hint."""
-        if text in self.refused:
-            return "is not supported", self.refused[text]
-        if text in self.not_yet or text.startswith(self.not_yet_prefixes):
-            return "is not supported yet", None
-        return None
-
-    def _words(self) -> Iterator[str]:
-        for group in (self.supported, self.not_yet, self.ignored, self.removed, self.refused):
-            yield from group
 
     def _ignored_because(self, text: str) -> str | None:
         if text in self.ignored:

@@ -10,7 +10,7 @@ from fastlb.config.args import Args
 from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, metrics_path
-from fastlb.config.keywords import KeywordTable
+from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.logline import parse_log
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
 from fastlb.config.proxysection import PLACES, ProxySection, Side, warn_wrong_side
@@ -177,20 +177,46 @@ def _monitor_uri(section: ProxySection, args: Args) -> None:
 PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     "keyword",
     {
-        "balance": ProxyKeyword(_balance, Side.BACKEND),
-        "bind": ProxyKeyword(_bind, Side.FRONTEND, in_defaults=False),
-        "default-server": ProxyKeyword(_default_server, Side.BACKEND, strict=True),
-        "default_backend": ProxyKeyword(_default_backend, Side.FRONTEND),
-        "http-request": ProxyKeyword(_http_request, Side.FRONTEND, strict=True, in_defaults=False),
-        "log": ProxyKeyword(_log),
-        "maxconn": ProxyKeyword(_maxconn, Side.FRONTEND),
-        "mode": ProxyKeyword(_mode),
-        "monitor-uri": ProxyKeyword(_monitor_uri, Side.FRONTEND),
-        "option": ProxyKeyword(parse_option),
-        "retries": ProxyKeyword(_retries, Side.BACKEND),
-        "server": ProxyKeyword(_server, Side.BACKEND, strict=True, in_defaults=False),
-        "stats": ProxyKeyword(_stats),
-        "timeout": ProxyKeyword(_timeout),
+        "balance": Keyword(ProxyKeyword(_balance, Side.BACKEND), "algorithm", "how a server is chosen"),
+        "bind": Keyword(
+            ProxyKeyword(_bind, Side.FRONTEND, in_defaults=False),
+            "address[,address…] [options]",
+            "addresses to listen on",
+        ),
+        "default-server": Keyword(
+            ProxyKeyword(_default_server, Side.BACKEND, strict=True),
+            "options",
+            "options for the 'server' lines below it",
+        ),
+        "default_backend": Keyword(
+            ProxyKeyword(_default_backend, Side.FRONTEND), "name", "where connections go: a 'backend' or 'listen'"
+        ),
+        "http-request": Keyword(
+            ProxyKeyword(_http_request, Side.FRONTEND, strict=True, in_defaults=False),
+            "use-service prometheus-exporter if { path /metrics }",
+            "makes a section in 'mode http' a metrics listener; no other rule is supported",
+        ),
+        "log": Keyword(ProxyKeyword(_log), "global | target facility [level]", "where log lines go; 'no log': nowhere"),
+        "maxconn": Keyword(
+            ProxyKeyword(_maxconn, Side.FRONTEND),
+            "n",
+            "connections of this frontend at a time; beyond, clients wait in the kernel's queue",
+        ),
+        "mode": Keyword(ProxyKeyword(_mode), "tcp", "balance TCP connections ('http': only for a metrics listener)"),
+        "monitor-uri": Keyword(
+            ProxyKeyword(_monitor_uri, Side.FRONTEND), "path", "an answer to probes over HTTP", Tier.INACTIVE
+        ),
+        "option": Keyword(ProxyKeyword(parse_option), "name …", "switches an option on; 'no option name': off"),
+        "retries": Keyword(
+            ProxyKeyword(_retries, Side.BACKEND), "n", "attempts after the first one that could not connect (3)"
+        ),
+        "server": Keyword(
+            ProxyKeyword(_server, Side.BACKEND, strict=True, in_defaults=False),
+            "name address [options]",
+            "a server, and how it is used and checked",
+        ),
+        "stats": Keyword(ProxyKeyword(_stats), "…", "HAProxy's statistics page", Tier.INACTIVE),
+        "timeout": Keyword(ProxyKeyword(_timeout), "name time", "a limit to silence or to a wait; 0 is none"),
     },
     not_yet=known.PROXY_NOT_YET,
     ignored=known.PROXY_IGNORED,
@@ -201,7 +227,12 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
 
 BALANCE_ALGORITHMS: KeywordTable[str] = KeywordTable(
     "balance algorithm",
-    {name: name for name in ("roundrobin", "static-rr", "leastconn", "source")},
+    {
+        "roundrobin": Keyword("roundrobin", "", "the servers in turn, as often as their weights say"),
+        "static-rr": Keyword("static-rr", "", "the same as roundrobin"),
+        "leastconn": Keyword("leastconn", "", "the server with the fewest connections for its weight"),
+        "source": Keyword("source", "", "the same server for the same client address"),
+    },
     not_yet=known.BALANCE_NOT_YET,
     refused=known.BALANCE_REFUSED,
 )
@@ -209,14 +240,18 @@ BALANCE_ALGORITHMS: KeywordTable[str] = KeywordTable(
 TIMEOUTS: KeywordTable[tuple[str, Side]] = KeywordTable(
     "timeout",
     {
-        "connect": ("connect", Side.BACKEND),
-        "client": ("client", Side.FRONTEND),
-        "server": ("server", Side.BACKEND),
-        "check": ("check_timeout", Side.BACKEND),
-        "client-fin": ("client_fin", Side.FRONTEND),
-        "server-fin": ("server_fin", Side.BACKEND),
-        "tunnel": ("tunnel", Side.BACKEND),
-        "queue": ("queue", Side.BACKEND),
+        "connect": Keyword(("connect", Side.BACKEND), "time", "one attempt to reach a server"),
+        "client": Keyword(("client", Side.FRONTEND), "time", "silence, as seen from the client's side"),
+        "server": Keyword(("server", Side.BACKEND), "time", "silence, as seen from the server's side"),
+        "check": Keyword(("check_timeout", Side.BACKEND), "time", "the answer to a health check"),
+        "client-fin": Keyword(
+            ("client_fin", Side.FRONTEND), "time", "replaces 'client' once a side has finished sending"
+        ),
+        "server-fin": Keyword(
+            ("server_fin", Side.BACKEND), "time", "replaces 'server' once a side has finished sending"
+        ),
+        "tunnel": Keyword(("tunnel", Side.BACKEND), "time", "replaces 'client' and 'server' once connected"),
+        "queue": Keyword(("queue", Side.BACKEND), "time", "waiting for a server whose 'maxconn' is reached"),
     },
     not_yet=known.TIMEOUT_NOT_YET,
     ignored=known.TIMEOUT_IGNORED,

@@ -9,7 +9,7 @@ from fastlb.config import known
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.httpchk import parse_httpchk
-from fastlb.config.keywords import KeywordTable
+from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.proxysection import ProxySection, Side, warn_wrong_side
 from fastlb.config.tree import TcpCheck
 
@@ -87,26 +87,45 @@ def _tcp_check(section: ProxySection, args: Args) -> None:
 OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
     "option",
     {
-        "allbackups": OptionKeyword(
-            lambda section, args: section.set("allbackups", True, args),
-            Side.BACKEND,
-            off=lambda section, args: section.set("allbackups", False, args),
+        "allbackups": Keyword(
+            OptionKeyword(
+                lambda section, args: section.set("allbackups", True, args),
+                Side.BACKEND,
+                off=lambda section, args: section.set("allbackups", False, args),
+            ),
+            "",
+            "without a usable active server, all usable backups share the traffic",
         ),
-        "dontlognull": OptionKeyword(
-            lambda section, args: section.set("dontlognull", True, args),
-            Side.FRONTEND,
-            off=lambda section, args: section.set("dontlognull", False, args),
+        "dontlognull": Keyword(
+            OptionKeyword(
+                lambda section, args: section.set("dontlognull", True, args),
+                Side.FRONTEND,
+                off=lambda section, args: section.set("dontlognull", False, args),
+            ),
+            "",
+            "no log line for connections on which the client sent nothing",
         ),
-        "httpchk": OptionKeyword(_httpchk, Side.BACKEND),
-        "httplog": OptionKeyword(_httplog, Side.FRONTEND),
-        "kernel-splice": OptionKeyword(
-            _kernel_splice, Side.BOTH, off=lambda section, args: section.set("kernel_splice", False, args)
+        "httpchk": Keyword(
+            OptionKeyword(_httpchk, Side.BACKEND),
+            "[method] [uri] [version]",
+            "health checks send an HTTP request, and want 2xx or 3xx",
         ),
-        "redispatch": OptionKeyword(
-            _redispatch, Side.BACKEND, off=lambda section, args: section.set("redispatch", 0, args)
+        "httplog": Keyword(OptionKeyword(_httplog, Side.FRONTEND), "", "means 'option tcplog' in a TCP proxy"),
+        "kernel-splice": Keyword(
+            OptionKeyword(
+                _kernel_splice, Side.BOTH, off=lambda section, args: section.set("kernel_splice", False, args)
+            ),
+            "[auto]",
+            "the kernel forwards chatty sessions (experimental)",
+            Tier.OWN,
         ),
-        "tcp-check": OptionKeyword(_tcp_check, Side.BACKEND),
-        "tcplog": OptionKeyword(_tcplog, Side.FRONTEND),
+        "redispatch": Keyword(
+            OptionKeyword(_redispatch, Side.BACKEND, off=lambda section, args: section.set("redispatch", 0, args)),
+            "[n]",
+            "a retry may go to another server: the last one, or every n-th",
+        ),
+        "tcp-check": Keyword(OptionKeyword(_tcp_check, Side.BACKEND), "", "health checks connect, which is enough"),
+        "tcplog": Keyword(OptionKeyword(_tcplog, Side.FRONTEND), "", "a log line for each connection when it ends"),
     },
     not_yet=known.OPTION_NOT_YET,
     ignored=known.OPTION_IGNORED,

@@ -6,7 +6,7 @@ from fastlb.config import known
 from fastlb.config.address import MAX_PORT, expand_address, parse_host, parse_local, parse_server
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
-from fastlb.config.keywords import KeywordTable
+from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, flag, number, parse_options, time
 from fastlb.config.names import check_name
 from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOptions
@@ -55,21 +55,23 @@ def _addr(args: Args) -> tuple[str, Endpoint]:
 SERVER_OPTIONS: OptionTable = KeywordTable(
     "option",
     {
-        "check": flag("check", True),
-        "no-check": flag("check", False),
-        "inter": time("inter"),
-        "fastinter": time("fastinter"),
-        "downinter": time("downinter"),
-        "rise": number("rise", 1, MAX_HYSTERESIS),
-        "fall": number("fall", 1, MAX_HYSTERESIS),
-        "port": number("port", 1, MAX_PORT),
-        "addr": _addr,
-        "weight": number("weight", 0, MAX_WEIGHT),
-        "backup": flag("backup", True),
-        "no-backup": flag("backup", False),
-        "disabled": flag("disabled", True),
-        "enabled": flag("disabled", False),
-        "maxconn": number("maxconn", 0),
+        "check": Keyword(flag("check", True), "", "health checks"),
+        "no-check": Keyword(flag("check", False), "", "undoes the 'check' of 'default-server'"),
+        "inter": Keyword(time("inter"), "time", "from the end of a check to the start of the next (2s)"),
+        "fastinter": Keyword(time("fastinter"), "time", "'inter' while the server is going up or down"),
+        "downinter": Keyword(time("downinter"), "time", "'inter' while the server is down"),
+        "rise": Keyword(number("rise", 1, MAX_HYSTERESIS), "n", "good checks until the server is up (2)"),
+        "fall": Keyword(number("fall", 1, MAX_HYSTERESIS), "n", "failed checks until the server is down (3)"),
+        "port": Keyword(number("port", 1, MAX_PORT), "n", "the port that checks go to, if not the server's"),
+        "addr": Keyword(_addr, "address", "where checks go, if not to the server's address"),
+        "weight": Keyword(number("weight", 0, MAX_WEIGHT), "n", "share of the connections, 0 to 256; with 0 none (1)"),
+        "backup": Keyword(flag("backup", True), "", "used only when no other server can be used"),
+        "no-backup": Keyword(flag("backup", False), "", "undoes the 'backup' of 'default-server'"),
+        "disabled": Keyword(flag("disabled", True), "", "starts in maintenance: no connections, no checks"),
+        "enabled": Keyword(flag("disabled", False), "", "undoes the 'disabled' of 'default-server'"),
+        "maxconn": Keyword(
+            number("maxconn", 0), "n", "connections at a time; beyond, clients wait in the queue (0: any)"
+        ),
     },
     not_yet=known.SERVER_NOT_YET,
     ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,

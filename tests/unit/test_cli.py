@@ -142,3 +142,24 @@ def test_notifications_reach_their_socket(tmp_path):
         notifier.reloading()
         assert sock.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
     notifier.stopping("nobody listens any more")
+
+
+def test_keywords_tells_of_every_place(capsys):
+    assert run("keywords", "maxconn") == cli.EXIT_OK
+    text = capsys.readouterr().out
+    for place in ("section 'global'", "proxy sections (defaults, listen, frontend)", "options of 'server'"):
+        assert f"in: {place}" in text
+    assert run("keywords", "timeout", "http-request") == cli.EXIT_OK
+    assert "ignored: it concerns HTTP" in capsys.readouterr().out
+
+
+def test_keywords_of_an_unknown_word_names_the_nearest(capsys):
+    assert run("keywords", "timeout", "cleint") == cli.EXIT_FAILED
+    assert "did you mean 'timeout client'?" in capsys.readouterr().err
+
+
+def test_all_keywords(capsys):
+    assert run("keywords") == cli.EXIT_OK
+    text = capsys.readouterr().out
+    for part in ("\nTimeouts\n", "  option redispatch [n] ", "not supported yet:", "[fastlb's own]"):
+        assert part in text
