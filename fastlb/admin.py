@@ -14,7 +14,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +34,42 @@ class AdminError(Exception):
 
 
 class Lock:
-    """Makes this process the only master of a control socket, as long as it lives."""
+    """Makes this process the only master of a control socket, as long as it lives.
 
-    def __init__(self, path: Path) -> None:
+    A holder that is among ``predecessors`` keeps the lock until ``take_over`` is called.
+    """
+
+    def __init__(self, path: Path, predecessors: Collection[int] = ()) -> None:
         places.make_directory(path.parent)
         self.path = path.with_name(path.name + ".lock")
-        try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise AdminError(f"cannot open {self.path}: {error.strerror}") from error
+        self._fd = _open_lock(self.path)
+        self._waits = False
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.read(self._fd, 20).decode(errors="replace").strip()
+            if holder in map(str, predecessors):
+                self._waits = True
+                return
             os.close(self._fd)
             raise AdminError(
                 f"another fastlb (pid {holder or 'unknown'}) has the control socket {path}: "
-                "use 'fastlb reload', or another place with --socket PATH"
+                f"use 'fastlb reload', '-sf {holder}' to take its place, or another place with --socket PATH"
             ) from None
         self.record()
+
+    def take_over(self) -> None:
+        """Puts a lock of ours in the place of a predecessor's, who then holds one that has no name any more."""
+        if not self._waits:
+            return
+        os.close(self._fd)
+        ours = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        ours.unlink(missing_ok=True)
+        self._fd = _open_lock(ours)
+        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.record()
+        ours.rename(self.path)
+        self._waits = False
 
     def record(self) -> None:
         """Writes our pid into the file, for the message to whoever finds it locked."""
@@ -65,6 +82,13 @@ class Lock:
         os.close(self._fd)
 
 
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise AdminError(f"cannot open {path}: {error.strerror}") from error
+
+
 class AdminServer:
     """Serves ``commands`` on ``path``; the caller holds the Lock."""
 
@@ -74,19 +98,22 @@ class AdminServer:
         self._say = say
         self._clients: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._inode = 0
 
     async def open(self) -> None:
         """Starts to listen. Raises AdminError."""
         sock = _listen(self._path)
+        self._inode = self._path.stat().st_ino
         self._server = await asyncio.start_unix_server(self._client, sock=sock, limit=LINE_BYTES)
 
     async def close(self) -> None:
-        """Stops to listen, gives clients that wait for their answer a moment, and removes the socket."""
+        """Stops to listen, gives clients that wait for their answer a moment, and removes the socket if it is ours."""
         if self._server is None:
             return
         self._server.close()
         with contextlib.suppress(OSError):
-            self._path.unlink()
+            if self._path.lstat().st_ino == self._inode:
+                self._path.unlink()
         if self._clients:
             await asyncio.wait(self._clients, timeout=1.0)
 

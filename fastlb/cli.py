@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastlb import __version__, client, places, settings
-from fastlb.plan.model import MetricsBind
+from fastlb import __version__, client, keywords, options, places, settings
+from fastlb.config.condition import ConditionError, evaluate
+from fastlb.config.errors import Severity
+from fastlb.plan.load import Reading, load
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
 
-_DESCRIPTION = "A TCP load balancer for one multi-core Linux host, configured in HAProxy's language."
+_USAGE = """\
+usage: fastlb -f FILE [options]   or   fastlb demo|reload|drain|stop|status|keywords [options]
+
+A TCP load balancer for one multi-core Linux host, configured in HAProxy's language.
+"""
 _EPILOG = """\
 commands:
   fastlb -c lb.conf                  run in the foreground (or as 'daemon' in 'global' says)
@@ -44,91 +51,114 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _demo(words[1:])
     if words and words[0] == "keywords":
         return _keywords(words[1:])
-    return _balance(words)
+    try:
+        return _balance(options.parse(words))
+    except options.UsageError as error:
+        print(f"fastlb: error: {error}", file=sys.stderr)
+        return EXIT_USAGE
 
 
-def _balance(words: Sequence[str]) -> int:
-    parser = _parser()
-    given = parser.parse_args(words)
-    if not given.config:
-        parser.print_usage(sys.stderr)
-        parser.exit(EXIT_USAGE, "fastlb: error: no configuration: -c FILE (try --help, or 'fastlb demo')\n")
+def _balance(given: options.Given) -> int:
+    if (status := _only_tell(given)) is not None:
+        return status
+    if not given.paths:
+        raise options.UsageError("no configuration", "name one with -f FILE (try --help, or 'fastlb demo')")
+    for remark in given.remarks if not given.quiet else ():
+        print(f"fastlb: warning: {remark}", file=sys.stderr)
+    if given.directory:
+        try:
+            os.chdir(given.directory)
+        except OSError as error:
+            print(f"fastlb: error: cannot change to {given.directory}: {error.strerror}", file=sys.stderr)
+            return EXIT_FAILED
     if given.check:
-        return _check(given.config)
+        return _check(given)
     # The engine is needed from here on; --check and --help do without it.
     from fastlb import launch
 
-    return launch.run(
-        settings.Settings(
-            paths=tuple(given.config),
-            socket=str(given.socket or places.control_socket(given.config)),
-            workers=given.workers,
-            metrics=tuple(given.metrics),
-        )
-    )
+    return launch.run(settings_of(given))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fastlb",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="fastlb -c FILE [options]   or   fastlb demo|reload|drain|stop|status|keywords [options]",
-    )
-    _add_config(parser, "a configuration file; may be repeated, the files are read as one")
-    parser.add_argument("--check", action="store_true", help="check the configuration, bind nothing, exit 0 or 1")
-    parser.add_argument(
-        "--workers", type=_workers, default=0, metavar="N", help="worker processes (default: nbthread, or one a CPU)"
-    )
-    parser.add_argument(
-        "--metrics",
-        type=_metrics,
-        action="append",
-        default=[],
-        metavar="ADDR:PORT",
-        help="serve /metrics (Prometheus), /healthz and /readyz there, e.g. 127.0.0.1:9101",
-    )
-    parser.add_argument("--version", action="version", version=f"fastlb {__version__}")
-    return parser
+def _only_tell(given: options.Given) -> int | None:
+    """What is answered without a configuration; None when a configuration is what it is about."""
+    if given.help:
+        print(options.help_text(_USAGE, _EPILOG))
+    elif given.version:
+        print(f"fastlb {__version__}")
+    elif given.about:
+        from fastlb import about
+
+        print(about.text(given.about))
+    elif given.condition is not None:
+        return _condition(given.condition, given.verbose)
+    elif given.keywords:
+        return keywords.run(())
+    else:
+        return None
+    return EXIT_OK
 
 
-def _add_config(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("-c", "-f", "--config", action="append", default=[], metavar="FILE", help=text)
-    parser.add_argument(
-        "--socket", type=Path, metavar="PATH", help=f"control socket (default: {places.runtime_directory()}/NAME.sock)"
-    )
-
-
-def _workers(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers")
-    return int(text)
-
-
-def _metrics(text: str) -> MetricsBind:
+def _condition(text: str, verbose: bool) -> int:
     try:
-        return settings.metrics_bind(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        holds = evaluate(text, os.environ)
+    except ConditionError as error:
+        raise options.UsageError(f"-cc: {error}", error.hint) from None
+    if verbose:
+        print(f"Result: {'true' if holds else 'false'}")
+    return EXIT_OK if holds else EXIT_FAILED
 
 
-def _check(paths: Sequence[str]) -> int:
-    from fastlb.plan.load import load
+def _reading(given: options.Given) -> Reading:
+    return Reading(given.local_peer, given.strict, given.diagnose)
 
-    result = load(paths)
+
+def settings_of(given: options.Given) -> settings.Settings:
+    """What the service is started with."""
+    return settings.Settings(
+        paths=tuple(given.paths),
+        socket=str(given.socket or places.control_socket(given.paths)),
+        reading=_reading(given),
+        workers=given.workers,
+        maxconn=given.maxconn,
+        proxy_maxconn=given.proxy_maxconn,
+        daemon=False if given.foreground else given.background or None,
+        pidfile=given.pidfile,
+        metrics=tuple(given.metrics),
+        quiet=given.quiet,
+        finish=tuple(given.finish),
+        terminate=tuple(given.terminate),
+    )
+
+
+def _check(given: options.Given) -> int:
+    result = load(given.paths, _reading(given))
     for diagnostic in result.diagnostics:
-        print(diagnostic, file=sys.stderr)
+        if not given.quiet or diagnostic.severity is Severity.ERROR:
+            print(diagnostic, file=sys.stderr)
     if result.plan is None:
         print("fastlb: the configuration is not valid", file=sys.stderr)
         return EXIT_FAILED
-    print("configuration is valid")
+    if given.terse and given.verbose:
+        print("Configuration file is valid")
+    elif not given.terse and not given.quiet:
+        print("configuration is valid")
     return EXIT_OK
 
 
 def _command(name: str, words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"fastlb {name}", description=_COMMANDS[name])
-    _add_config(parser, "the configuration that the running fastlb was started with")
+    parser.add_argument(
+        "-f",
+        "-c",
+        "--config",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the configuration that the running fastlb was started with",
+    )
+    parser.add_argument(
+        "--socket", type=Path, metavar="PATH", help=f"control socket (default: {places.runtime_directory()}/NAME.sock)"
+    )
     if name == "status":
         parser.add_argument("--json", action="store_true", help="print everything as JSON")
     given = parser.parse_args(words)
@@ -170,6 +200,4 @@ def _keywords(words: Sequence[str]) -> int:
         prog="fastlb keywords", description="The words of a configuration: all of them, or what is known of one."
     )
     parser.add_argument("word", nargs="*", metavar="WORD", help="such as 'maxconn' or 'timeout client'")
-    from fastlb import keywords
-
     return keywords.run(parser.parse_args(words).word)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from fastlb import daemon, loading, master, notify
+from fastlb.config.errors import Severity
 from fastlb.settings import Settings
 
 _INTERRUPTED = 130
@@ -25,11 +26,12 @@ def _run(settings: Settings, ready: Callable[[], None]) -> int:
     # Before anything forks: these belong to the process that was started.
     notifier, inherited = notify.Notifier(), notify.inherited_sockets()
     try:
-        result = asyncio.run(loading.load_apart(settings.paths))
+        result = asyncio.run(loading.load_apart(settings.paths, settings.reading))
     except loading.LoadError as error:
         return _refuse(str(error))
     for diagnostic in result.diagnostics:
-        _say(str(diagnostic))
+        if not settings.quiet or diagnostic.severity is Severity.ERROR:
+            _say(str(diagnostic))
     if result.plan is None:
         return _refuse("the configuration is not valid")
     plan = settings.apply(result.plan)

@@ -57,13 +57,16 @@ class Listeners:
         """Every socket, in the order they were made."""
         return sorted((one for group in self._by_key.values() for one in group), key=lambda one: one.number)
 
-    def prepare(self, plan: Plan, workers: int) -> Change:
-        """Opens what is missing, for ``workers`` slots. Raises BindError, and then nothing is left open."""
+    def prepare(self, plan: Plan, workers: int, *, sharing: bool = False) -> Change:
+        """Opens what is missing, for ``workers`` slots. Raises BindError, and then nothing is left open.
+
+        ``sharing``: another process may listen there, too, whose place is taken.
+        """
         change = Change(closed_keys=self._by_key.keys() - {bind.key for bind in plan.binds})
         wide = _wide(plan.binds)
         try:
             for bind in plan.binds:
-                self._open_missing(bind, workers, bind.location in wide, change)
+                self._open_missing(bind, workers, bind.location in wide, change, sharing)
         except BaseException:
             self.abandon(change)
             raise
@@ -142,7 +145,7 @@ class Listeners:
             if fd not in named and not any(_answers(address, one) for one in used)
         ]
 
-    def _open_missing(self, bind: Bind, workers: int, wide: bool, change: Change) -> None:
+    def _open_missing(self, bind: Bind, workers: int, wide: bool, change: Change, sharing: bool) -> None:
         have = self._by_key.get(bind.key, [])
         if have and (have[0].shared or len(have) >= workers):
             return
@@ -150,9 +153,9 @@ class Listeners:
         if passed is not None:
             self._add(change, bind, 0, sockets.take_over(bind, passed), shared=True)
         elif bind.address.family in ("unix", "abstract"):
-            self._add(change, bind, 0, sockets.open_unix(bind), shared=True)
+            self._add(change, bind, 0, sockets.open_unix(bind, replace=sharing), shared=True)
         else:
-            if not have and not self._ours(bind.address.port, change):
+            if not have and not sharing and not self._ours(bind.address.port, change):
                 sockets.probe(bind)
             for slot in (0,) if wide else range(len(have), workers):
                 self._add(change, bind, slot, sockets.open_tcp(bind, reuseport=not wide), shared=wide)

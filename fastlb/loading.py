@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastlb import linux, process
-from fastlb.plan.load import LoadResult, load
+from fastlb.plan.load import AS_IT_IS, LoadResult, Reading, load
 
 TIMEOUT_S = 30.0
 MEMORY_BYTES = 1 << 30  # on top of what the master has mapped
@@ -21,11 +21,11 @@ class LoadError(Exception):
     """The child that reads the configuration gave no result: too slow, too big, or it died."""
 
 
-async def load_apart(paths: Sequence[str], timeout_s: float = TIMEOUT_S) -> LoadResult:
-    """``load(paths)`` in a child. Raises LoadError."""
+async def load_apart(paths: Sequence[str], how: Reading = AS_IT_IS, *, timeout_s: float = TIMEOUT_S) -> LoadResult:
+    """``load(paths, how)`` in a child. Raises LoadError."""
     reader, writer = os.pipe()
     try:
-        pid = process.fork(lambda: _child(paths, writer))
+        pid = process.fork(lambda: _child(paths, how, writer))
     except OSError as error:
         os.close(reader)
         raise LoadError(f"no process can be started to read the configuration: {error.strerror}") from error
@@ -46,12 +46,12 @@ async def load_apart(paths: Sequence[str], timeout_s: float = TIMEOUT_S) -> Load
     return result
 
 
-def _child(paths: Sequence[str], writer: int) -> int:
+def _child(paths: Sequence[str], how: Reading, writer: int) -> int:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     process.keep_only((0, 1, 2, writer))
     process.set_title("reading the configuration")
     _limit_memory()
-    data = pickle.dumps(load(paths), protocol=pickle.HIGHEST_PROTOCOL)
+    data = pickle.dumps(load(paths, how), protocol=pickle.HIGHEST_PROTOCOL)
     with os.fdopen(writer, "wb") as pipe:
         pipe.write(data)
     return 0

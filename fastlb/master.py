@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastlb import admin, banner, pidfile, process, startup, status
+from fastlb import admin, banner, pidfile, process, startup, status, succession
 from fastlb.crew import WorkerStartError
 from fastlb.limits import LimitError
 from fastlb.notify import Notifier
@@ -59,10 +59,10 @@ async def run(start: Start) -> int:
     """The whole life of a master; returns its exit status."""
     process.set_title(f"master [{start.settings.name}]")
     try:
-        lock = admin.Lock(Path(start.settings.socket))
+        lock = admin.Lock(Path(start.settings.socket), start.settings.predecessors)
         try:
             service = await startup.build(start.settings, start.plan, start.inherited)
-            return await Master(start, service).live()
+            return await Master(start, service, lock).live()
         finally:
             lock.release()
     except _CANNOT_START as error:
@@ -73,9 +73,10 @@ async def run(start: Start) -> int:
 class Master:
     """Everything that happens to a service comes in here, as a signal, a command or a tick."""
 
-    def __init__(self, start: Start, service: Service) -> None:
+    def __init__(self, start: Start, service: Service, lock: admin.Lock) -> None:
         self._start = start
         self._service = service
+        self._lock = lock
         self._loop = asyncio.get_running_loop()
         self._notifier = start.notifier
         self._pidfile = start.plan.process.pidfile
@@ -83,6 +84,7 @@ class Master:
         self._reaper = Reaper()
         self._ending: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._succession: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
         commands = {"reload": self._reload, "status": self._status, "stop": self._stop, "drain": self._drain}
@@ -113,20 +115,25 @@ class Master:
         return not self._service.record.stopping
 
     async def _announce(self) -> None:
+        self._lock.take_over()
         await self._admin.open()
         pidfile.write(self._pidfile)
-        for line in banner.lines(self._service, startup.warnings(self._service)):
-            self._start.say(line)
-        self._start.say("fastlb: ready")
+        if not self._start.settings.quiet:
+            for line in banner.lines(self._service, startup.warnings(self._service)):
+                self._start.say(line)
+            self._start.say("fastlb: ready")
         self._tick()
         self._feed_watchdog()
         self._notifier.ready(self._summary)
         self._start.started()
+        self._succession = asyncio.ensure_future(succession.succeed(self._service))
 
     async def _close(self) -> None:
         service = self._service
         for timer in self._timers:
             timer.cancel()
+        if self._succession is not None:
+            self._succession.cancel()
         await service.crew.stop()
         service.listeners.close()
         service.health.close()

@@ -75,7 +75,7 @@ class Reloader:
         self._began()
         diagnostics: tuple[str, ...] = ()
         try:
-            result = await loading.load_apart(service.settings.paths)
+            result = await loading.load_apart(service.settings.paths, service.settings.reading)
             diagnostics = tuple(str(one) for one in result.diagnostics)
             message = await _deploy(service, plan_of(result))
             outcome = Outcome(True, message, diagnostics)

@@ -25,7 +25,8 @@ _WARNING = 4
 class Record:
     """What happened to the service so far. Times are seconds since the epoch.
 
-    ``pending`` is what a reload in progress has numbered; ``older`` are plans that sessions may still run under.
+    ``metrics_wait``: another process still has the addresses of the metrics. ``pending`` is what a reload in progress
+    has numbered; ``older`` are plans that sessions may still run under.
     """
 
     start_time: float = field(default_factory=time.time)
@@ -37,6 +38,7 @@ class Record:
     generations: int = 1  # numbers given so far: a plan that was prepared and given up must not lend its to another
     ready: bool = False
     stopping: bool = False
+    metrics_wait: bool = False
     pending: Deployment | None = None
     older: list[Deployment] = field(default_factory=list)
 

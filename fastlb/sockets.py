@@ -60,15 +60,18 @@ def open_tcp(bind: Bind, *, reuseport: bool) -> socket.socket:
     return sock
 
 
-def open_unix(bind: Bind) -> socket.socket:
-    """A listening unix socket, with its mode and owner set before its name appears; a stale name is replaced."""
+def open_unix(bind: Bind, *, replace: bool = False) -> socket.socket:
+    """A listening unix socket, with its mode and owner set before its name appears.
+
+    A stale name is replaced, and with ``replace`` also that of a socket on which somebody listens.
+    """
     sock = _new(bind.address)
     try:
         if bind.address.family == "abstract":
             _bind(sock, bind)
             _listen(sock, bind)
         else:
-            _replace(sock, bind)
+            _replace(sock, bind, replace)
     except BaseException:
         sock.close()
         raise
@@ -169,9 +172,9 @@ def _listen(sock: socket.socket, bind: Bind) -> None:
         raise BindError(bind, _reason(bind.address, error), busy=error.errno == errno.EADDRINUSE) from error
 
 
-def _replace(sock: socket.socket, bind: Bind) -> None:
+def _replace(sock: socket.socket, bind: Bind, living: bool) -> None:
     path = bind.address.host
-    _refuse_living(bind, path)
+    _refuse_other(bind, path, living)
     temporary = f"{path}.{os.getpid()}"
     if len(os.fsencode(temporary)) > _PATH_BYTES:
         raise BindError(bind, f"the path is too long (at most {_PATH_BYTES - 8} bytes)")
@@ -186,8 +189,8 @@ def _replace(sock: socket.socket, bind: Bind) -> None:
         raise BindError(bind, error.strerror or str(error)) from error
 
 
-def _refuse_living(bind: Bind, path: str) -> None:
-    """A name may be replaced when it is a socket that nobody listens on."""
+def _refuse_other(bind: Bind, path: str, living: bool) -> None:
+    """A name may be replaced when it is a socket that nobody listens on, or with ``living`` any socket."""
     try:
         mode = Path(path).lstat().st_mode
     except FileNotFoundError:
@@ -196,6 +199,8 @@ def _refuse_living(bind: Bind, path: str) -> None:
         raise BindError(bind, error.strerror or str(error)) from error
     if not stat.S_ISSOCK(mode):
         raise BindError(bind, "the path exists and is not a socket; it is left alone")
+    if living:
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as knock:
         if knock.connect_ex(path) in (0, errno.EAGAIN):
             raise BindError(bind, "another process listens there", busy=True)

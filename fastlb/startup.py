@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 from collections.abc import Callable, Sequence
@@ -31,10 +32,10 @@ class StartError(Exception):
 async def build(settings: Settings, plan: Plan, inherited: Sequence[int]) -> Service:
     """Everything but the workers: sockets bound, plan compiled, logs, health and metrics at work."""
     workers = limits.worker_count(plan)
-    _check(plan, workers)
+    _check(settings, plan, workers)
     limit = limits.fit(plan, workers, limits.raise_nofile(plan.process.nofile))
     listeners = Listeners(inherited)
-    listeners.adopt(await _bind(listeners, plan, workers))
+    listeners.adopt(await _bind(listeners, plan, workers, sharing=bool(settings.predecessors)))
     try:
         return await _assemble(settings, plan, limit, listeners)
     except BaseException:
@@ -63,7 +64,9 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
     try:
         await service.metrics.install(plan.metrics)
     except OSError as error:
-        raise StartError(f"metrics: {error.strerror or error}") from error
+        if not settings.predecessors or error.errno != errno.EADDRINUSE:
+            raise StartError(f"metrics: {error.strerror or error}") from error
+        service.record.metrics_wait = True
     _watch_logs(master_fd, service.drain_logs)
     return service
 
@@ -90,7 +93,10 @@ def warnings(service: Service) -> list[str]:
     return [one for one in found if one] + unused
 
 
-def _check(plan: Plan, workers: int) -> None:
+def _check(settings: Settings, plan: Plan, workers: int) -> None:
+    if settings.predecessors and plan.process.steer:
+        # The sockets of both processes form one group, in which theirs have the first numbers.
+        raise StartError("'tune.reuseport cpu' and the place of another process (-sf, -st) do not go together")
     if workers > _engine.MAX_WORKERS:
         raise StartError(f"{workers} workers are too many: this build has room for {_engine.MAX_WORKERS}")
     refusal = privileges.refusal(privileges.Identity.of(plan.process))
@@ -98,11 +104,11 @@ def _check(plan: Plan, workers: int) -> None:
         raise StartError(refusal)
 
 
-async def _bind(listeners: Listeners, plan: Plan, workers: int) -> Change:
+async def _bind(listeners: Listeners, plan: Plan, workers: int, *, sharing: bool) -> Change:
     deadline = monotonic() + _BUSY_WAIT_S
     while True:
         try:
-            return listeners.prepare(plan, workers)
+            return listeners.prepare(plan, workers, sharing=sharing)
         except BindError as error:
             if not error.busy or monotonic() > deadline:
                 raise

@@ -31,10 +31,10 @@ FUNCTION_LINES, FUNCTION_WARN = 60, 30
 LAYERS = """
 __main__
 cli
-demo client keywords
+about demo client keywords options
 launch
 master
-startup daemon
+startup daemon succession
 banner reload status
 service
 metrics_http

@@ -101,7 +101,7 @@ class Blocks:
             self._report.error(line[0].location, text)
         elif line[0].text == ".warning":
             self._report.warning(line[0].location, text)
-        elif line[0].text == ".notice":
+        elif line[0].text == ".notice" or self._report.diagnose:
             self._report.notice(line[0].location, text)
 
 
@@ -112,7 +112,7 @@ DIRECTIVES: KeywordTable[Callable[[Blocks, list[Word]], None]] = KeywordTable(
         ".elif": Keyword(Blocks._elif, "condition", "else, if this condition holds"),
         ".else": Keyword(Blocks._else, "", "else"),
         ".endif": Keyword(Blocks._endif, "", "the end of '.if'"),
-        ".diag": Keyword(Blocks._message, "text", "a message that is not shown"),
+        ".diag": Keyword(Blocks._message, "text", "says something to whoever starts with -dD"),
         ".notice": Keyword(Blocks._message, "text", "says something"),
         ".warning": Keyword(Blocks._message, "text", "says something, as a warning"),
         ".alert": Keyword(Blocks._message, "text", "says something, as an error"),

@@ -68,9 +68,13 @@ class TooManyErrors(Exception):
 
 
 class Report:
-    """Collects diagnostics. Bounded, so that a hostile file cannot fill the memory with complaints."""
+    """Collects diagnostics. Bounded, so that a hostile file cannot fill the memory with complaints.
 
-    def __init__(self) -> None:
+    ``diagnose``: what ``.diag`` says is wanted.
+    """
+
+    def __init__(self, *, diagnose: bool = False) -> None:
+        self.diagnose = diagnose
         self._found: list[Diagnostic] = []
         self._known: set[tuple[Location, str]] = set()
         self._errors = 0

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastlb.config.errors import Diagnostic, Location, Report, TooManyErrors
+from fastlb.config.errors import Diagnostic, Location, Report, Severity, TooManyErrors
 from fastlb.config.limits import MAX_TEXT_BYTES
 from fastlb.config.parser import parse_files
 from fastlb.plan.build import build
@@ -24,34 +24,72 @@ class LoadResult:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def load(paths: Sequence[str], *, environ: Mapping[str, str] = os.environ) -> LoadResult:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read, besides what they say: HAProxy's ``-L``, ``-dW`` and ``-dD``."""
+
+    local_peer: str = ""
+    strict: bool = False
+    diagnose: bool = False
+
+
+AS_IT_IS = Reading()
+
+
+def load(paths: Sequence[str], how: Reading = AS_IT_IS, *, environ: Mapping[str, str] = os.environ) -> LoadResult:
     """Read, parse and plan the files, in order. Raises nothing for anything that a file can contain.
 
-    Host names are resolved on the way, which may block for as long as the resolver allows.
+    Of a directory, its ``*.cfg`` files are read. Host names are resolved on the way, which may block for as long as the
+    resolver allows.
     """
-    report = Report()
+    report = Report(diagnose=how.diagnose)
     plan = None
+    files = tuple(file for path in paths for file in _files(path))
     try:
-        texts = _read(paths, report)
+        if not files:
+            message = "there is no '*.cfg' in this directory" if paths else "no configuration file was named"
+            report.fatal(Location(paths[0] if paths else "fastlb", 0, 0), message)
+        texts = _read(files, report)
         digest = hashlib.sha256(b"".join(data for _, data in texts)).hexdigest()
-        config = parse_files(texts, _variables(environ, texts), report)
-        plan = build(config, tuple(paths), digest, report)
+        config = parse_files(texts, _variables(environ, texts, how), report)
+        plan = build(config, files, digest, report)
     except TooManyErrors:
         plan = None
-    return LoadResult(plan, report.diagnostics(tuple(paths)))
+    if how.strict and plan is not None:
+        plan = _unless_warned(plan, report)
+    return LoadResult(plan, report.diagnostics(files))
 
 
-def _variables(environ: Mapping[str, str], texts: list[tuple[str, bytes]]) -> Mapping[str, str]:
+def _files(path: str) -> list[str]:
+    """The file itself, or those of a directory that end in ``.cfg``, in lexical order."""
+    try:
+        if not Path(path).is_dir():
+            return [path]
+        found = [entry for entry in Path(path).iterdir() if entry.suffix == ".cfg" and entry.is_file()]
+    except (OSError, ValueError):
+        return [path]
+    return sorted(str(entry) for entry in found if not entry.name.startswith("."))
+
+
+def _unless_warned(plan: Plan, report: Report) -> Plan | None:
+    warned = [found for found in report.diagnostics(plan.files) if found.severity is Severity.WARNING]
+    if not warned:
+        return plan
+    where = Location(warned[-1].location.file, 0, 0)
+    report.error(where, "there are warnings, and with '-dW' none is allowed")
+    return None
+
+
+def _variables(environ: Mapping[str, str], texts: list[tuple[str, bytes]], how: Reading) -> Mapping[str, str]:
     """The environment with what HAProxy adds to it for its configuration (manual, section 2.3)."""
     files = ";".join(name for name, _ in texts)
-    return {"HAPROXY_LOCALPEER": socket.gethostname(), **environ, "HAPROXY_CFGFILES": files}
+    peer = {"HAPROXY_LOCALPEER": how.local_peer} if how.local_peer else {}
+    return {"HAPROXY_LOCALPEER": socket.gethostname(), **environ, **peer, "HAPROXY_CFGFILES": files}
 
 
 def _read(paths: Sequence[str], report: Report) -> list[tuple[str, bytes]]:
     """The texts of all files, together no longer than the limit."""
     texts: list[tuple[str, bytes]] = []
-    if not paths:
-        report.fatal(Location("fastlb", 0, 0), "no configuration file was named")
     left = MAX_TEXT_BYTES
     for path in paths:
         where = Location(path, 0, 0)

@@ -92,13 +92,14 @@ def test_the_largest_configuration_fits(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     missing, folder = str(tmp_path / "missing"), str(tmp_path)
+    (tmp_path / "dangling.cfg").symlink_to("nowhere")
     result = load([missing, folder, "nul\0"], environ={})
     assert [str(found) for found in result.diagnostics] == [
         f"{missing}: error: cannot be read: No such file or directory",
-        f"{folder}: error: cannot be read: Is a directory",
         "nul\0: error: cannot be read: embedded null byte",
     ]
     assert last_words(load([], environ={})) == "fastlb: error: no configuration file was named"
+    assert last_words(load([folder], environ={})) == f"{folder}: error: there is no '*.cfg' in this directory"
 
 
 def test_a_device_without_end() -> None:

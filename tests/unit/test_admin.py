@@ -110,6 +110,33 @@ def test_one_master_for_each_socket(tmp_path):
     admin.Lock(tmp_path / "lb.sock").release()
 
 
+def test_a_successor_takes_the_lock_when_it_is_ready(tmp_path):
+    path = tmp_path / "lb.sock"
+    first = admin.Lock(path)
+    with pytest.raises(admin.AdminError, match=f"'-sf {os.getpid()}'"):
+        admin.Lock(path, [1])
+    second = admin.Lock(path, [1, os.getpid()])
+    with pytest.raises(admin.AdminError, match="another fastlb"):
+        admin.Lock(path)  # nothing is taken yet
+    second.take_over()
+    first.release()
+    with pytest.raises(admin.AdminError, match="another fastlb"):
+        admin.Lock(path)
+    second.release()
+    admin.Lock(path).release()
+    assert list(tmp_path.iterdir()) == [tmp_path / "lb.sock.lock"]
+
+
+def test_the_socket_of_a_successor_stays(tmp_path):
+    def scenario(path):
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as successor:
+            successor.bind(str(path))
+
+    serve(tmp_path / "s", scenario, status=admin.done(""))
+    assert (tmp_path / "s").exists()
+
+
 def test_the_command_prints_the_answer(tmp_path, capsys):
     answers = {
         "reload": admin.failed("not reloaded", diagnostics=["lb.conf:1:1: error: x"]),

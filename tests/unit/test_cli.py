@@ -50,6 +50,12 @@ def test_check_of_a_bad_file_names_the_line(tmp_path, capsys):
         ("--metrics", "localhost:80", "-c", "x"),
         ("--nonsense",),
         ("demo", "--port", "x"),
+        ("-f",),
+        ("-f", "x", "-n", "many"),
+        ("-f", "x", "-n", "0"),
+        ("-cc",),
+        ("-cc", "nosuch("),
+        ("-f", "x", "--check=yes"),
     ],
 )
 def test_wrong_words_are_status_2(words):

@@ -38,19 +38,19 @@ def test_errors_come_back(tmp_path):
 
 
 def test_a_slow_child_is_killed(monkeypatch):
-    monkeypatch.setattr(loading, "load", lambda _: time.sleep(60))
+    monkeypatch.setattr(loading, "load", lambda *_: time.sleep(60))
     with pytest.raises(loading.LoadError, match="takes longer"):
         load("x", timeout_s=0.1)
 
 
 def test_a_hungry_child_meets_its_limit(monkeypatch, capfd):
-    monkeypatch.setattr(loading, "load", lambda _: bytearray(2 * loading.MEMORY_BYTES))
+    monkeypatch.setattr(loading, "load", lambda *_: bytearray(2 * loading.MEMORY_BYTES))
     with pytest.raises(loading.LoadError, match="exited with status 70"):
         load("x")
     assert "MemoryError" in capfd.readouterr().err
 
 
 def test_a_dead_child_is_told(monkeypatch):
-    monkeypatch.setattr(loading, "load", lambda _: os.kill(os.getpid(), 9))
+    monkeypatch.setattr(loading, "load", lambda *_: os.kill(os.getpid(), 9))
     with pytest.raises(loading.LoadError, match=r"killed by signal 9"):
         load("x")
