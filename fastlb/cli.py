@@ -11,7 +11,7 @@ from pathlib import Path
 from fastlb import __version__, client, keywords, options, places, settings
 from fastlb.config.condition import ConditionError, evaluate
 from fastlb.config.errors import Severity
-from fastlb.plan.load import Reading, load
+from fastlb.plan.load import Reading, load_both
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
 
@@ -71,7 +71,7 @@ def _balance(given: options.Given) -> int:
         except OSError as error:
             print(f"fastlb: error: cannot change to {given.directory}: {error.strerror}", file=sys.stderr)
             return EXIT_FAILED
-    if given.check:
+    if given.check or given.explain:
         return _check(given)
     # The engine is needed from here on; --check and --help do without it.
     from fastlb import launch
@@ -131,14 +131,18 @@ def settings_of(given: options.Given) -> settings.Settings:
 
 
 def _check(given: options.Given) -> int:
-    result = load(given.paths, _reading(given))
+    result, config = load_both(given.paths, _reading(given))
     for diagnostic in result.diagnostics:
         if not given.quiet or diagnostic.severity is Severity.ERROR:
             print(diagnostic, file=sys.stderr)
     if result.plan is None:
         print("fastlb: the configuration is not valid", file=sys.stderr)
         return EXIT_FAILED
-    if given.terse and given.verbose:
+    if given.explain and config is not None:
+        from fastlb import explain
+
+        print("\n".join(explain.lines(config, result.plan, settings_of(given))))
+    elif given.terse and given.verbose:
         print("Configuration file is valid")
     elif not given.terse and not given.quiet:
         print("configuration is valid")

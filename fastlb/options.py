@@ -35,6 +35,7 @@ class Given:
     paths: list[str] = field(default_factory=list)
     check: bool = False
     terse: bool = False
+    explain: bool = False
     help: bool = False
     version: bool = False
     about: int = 0
@@ -214,6 +215,13 @@ OPTIONS = (
     Option(("-c",), "[FILE]", _check, "with a file the same as -f; alone: check, silent if valid (see -V)"),
     Option(("--check",), "", _flag("check"), "check the configuration, bind nothing, exit 0 or 1", Tier.OWN),
     Option(
+        ("--explain",),
+        "",
+        _flag("explain"),
+        "check, and print every value in force with the place where it was said",
+        Tier.OWN,
+    ),
+    Option(
         ("--workers",),
         "N",
         _number("workers", "a number of workers", 1),
@@ -267,7 +275,7 @@ OPTIONS = (
     _refused("-de", "fastlb works with epoll alone"),
     _refused("-dS", "fastlb splices only where that is faster"),
     _refused("-dR", "each worker has a socket of its own, for which SO_REUSEPORT is needed"),
-    _refused("-dC", "'fastlb -f FILE --check' shows what is wrong with a file", attached=True),
+    _refused("-dC", "'fastlb -f FILE --explain' shows what a configuration comes to", attached=True),
     _refused("-dL", "'fastlb -vv' says what is there", attached=True),
     _refused("-dI", "there are no external checks that a worker would fork for"),
     _refused("-dA -dt", "there are no traces; see docs/operations.md for what can be seen of sessions", attached=True),

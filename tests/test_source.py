@@ -31,7 +31,7 @@ FUNCTION_LINES, FUNCTION_WARN = 60, 30
 LAYERS = """
 __main__
 cli
-about demo client keywords options
+about demo client explain keywords options
 launch
 master
 startup daemon succession

@@ -12,6 +12,7 @@ from pathlib import Path
 from fastlb.config.errors import Diagnostic, Location, Report, Severity, TooManyErrors
 from fastlb.config.limits import MAX_TEXT_BYTES
 from fastlb.config.parser import parse_files
+from fastlb.config.tree import Config
 from fastlb.plan.build import build
 from fastlb.plan.model import Plan
 
@@ -42,8 +43,15 @@ def load(paths: Sequence[str], how: Reading = AS_IT_IS, *, environ: Mapping[str,
     Of a directory, its ``*.cfg`` files are read. Host names are resolved on the way, which may block for as long as the
     resolver allows.
     """
+    return load_both(paths, how, environ=environ)[0]
+
+
+def load_both(
+    paths: Sequence[str], how: Reading = AS_IT_IS, *, environ: Mapping[str, str] = os.environ
+) -> tuple[LoadResult, Config | None]:
+    """The same, and what was said; None when it could not be read to its end."""
     report = Report(diagnose=how.diagnose)
-    plan = None
+    plan, config = None, None
     files = tuple(file for path in paths for file in _files(path))
     try:
         if not files:
@@ -57,7 +65,7 @@ def load(paths: Sequence[str], how: Reading = AS_IT_IS, *, environ: Mapping[str,
         plan = None
     if how.strict and plan is not None:
         plan = _unless_warned(plan, report)
-    return LoadResult(plan, report.diagnostics(files))
+    return LoadResult(plan, report.diagnostics(files)), config
 
 
 def _files(path: str) -> list[str]:

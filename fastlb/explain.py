@@ -1,0 +1,281 @@
+"""``--explain``: the configuration in force, after defaults and derivations, with the origin of every value.
+
+An origin is the place where the value was said (in the section itself, in ``defaults`` or ``default-server``), the
+command line, what it is derived from, or "default". A new field of the plan appears by itself, under its own name, and
+is looked for in what was said by that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from enum import Enum
+from typing import Any, NamedTuple
+
+from fastlb import limits
+from fastlb.config.errors import Location
+from fastlb.config.proxykeywords import TIMEOUTS
+from fastlb.config.proxyoptions import OPTIONS
+from fastlb.config.tree import (
+    BindLine,
+    Config,
+    Endpoint,
+    EndpointKind,
+    LogGlobal,
+    LogLine,
+    Said,
+    ServerLine,
+    merged_options,
+    merged_settings,
+)
+from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server
+from fastlb.plan.values import Merged
+from fastlb.settings import Settings
+
+_COLUMN = 52
+_DEFAULT = "default"
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
+_TIMEOUTS = {keyword.handler[0]: f"timeout {name}" for name, keyword in TIMEOUTS.supported.items()}
+
+# What a field is called in a file, and what was said is called in the tree, where that is not the field's own name.
+_NAMES = {
+    "workers": "nbthread",
+    "pin": "cpu-map",
+    "steer": "tune.reuseport",
+    "nofile": "ulimit-n",
+    "log_hostname": "log-send-hostname",
+    "read_ms": "timeout check",
+}
+_SAID = {"workers": "nbthread", "read_ms": "check_timeout", "kind": "check"}
+# What identifies a thing or orders it in the plan, or is told in another way.
+UNTOLD = {
+    "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
+    "backend", "check", "request", "inherited_fd", "kind",
+}  # fmt: skip
+# Of what has not been said: the field that counts instead, and its name.
+_DERIVED = {
+    (Frontend, "client_fin_ms"): ("client_ms", "'timeout client'"),
+    (Backend, "server_fin_ms"): ("server_ms", "'timeout server'"),
+    (Backend, "queue_ms"): ("connect_ms", "'timeout connect'"),
+    (Check, "fastinter_ms"): ("inter_ms", "'inter'"),
+    (Check, "downinter_ms"): ("inter_ms", "'inter'"),
+    (Check, "connect_ms"): ("connect_ms", "'inter' and 'timeout connect'"),
+    (Process, "uid"): ("uid", "'user'"),
+    (Process, "gid"): ("gid", "'user'"),
+    (Process, "pin"): ("pin", "'tune.reuseport'"),
+}
+# Values that say what they mean only in words.
+_WORDS = {
+    ("steer", False): "hash",
+    ("steer", True): "cpu",
+    ("pin", False): "none",
+    ("pin", True): "auto",
+    ("redispatch", 0): "off",
+    ("redispatch", -1): "at the last retry",
+    ("maxconn", 0): "no limit of its own",
+    ("read_ms", 0): "none: the whole check has as long as the connection",
+    ("tunnel_ms", 0): "none: those of both sides apply",
+}
+
+
+class Row(NamedTuple):
+    """One line: what is set and to what, and where that comes from."""
+
+    text: str
+    origin: str
+
+
+def lines(config: Config, plan: Plan, settings: Settings) -> Iterator[str]:
+    """The whole configuration as ``settings`` puts it in force, a line for each value."""
+    plan = settings.apply(plan)
+    yield "global"
+    yield from _written(1, _process(config, plan, settings))
+    frontends = {frontend.location: number for number, frontend in enumerate(plan.frontends)}
+    backends = {backend.location: backend for backend in plan.backends}
+    for proxy in config.proxies:
+        if proxy.location not in frontends and proxy.location not in backends:
+            continue  # its addresses, if it serves the metrics, are told below
+        merged = Merged(proxy, merged_settings(proxy.own, proxy.inherited))
+        yield ""
+        yield from _written(0, [Row(f"{proxy.kind} {proxy.name}", _place(proxy.location))])
+        yield from _written(1, [Row("mode tcp", _origin(merged.settings.mode))])
+        if proxy.location in frontends:
+            yield from _written(1, _frontend(frontends[proxy.location], merged, plan, settings))
+        if proxy.location in backends:
+            yield from _written(1, _backend(backends[proxy.location], merged))
+        yield from _written(1, _logs(merged.settings.logs))
+        if proxy.location in frontends:
+            yield from _binds(frontends[proxy.location], merged, plan)
+        if proxy.location in backends:
+            yield from _servers(backends[proxy.location], merged, plan)
+    yield ""
+    yield from _written(0, (Row(f"metrics {one.address}{one.path}", _place(one.location)) for one in plan.metrics))
+
+
+def _written(depth: int, rows: Iterable[Row]) -> Iterator[str]:
+    for row in rows:
+        yield f"{'    ' * depth + row.text:<{_COLUMN}}  # {row.origin}"
+
+
+# ---- the parts ---------------------------------------------------------------------------------------------------
+
+
+def _process(config: Config, plan: Plan, settings: Settings) -> Iterator[Row]:
+    process = plan.process
+    overridden = {
+        "workers": "--workers" if settings.workers else "",
+        "maxconn": "-n" if settings.maxconn else "",
+        "daemon": {True: "-D", False: "-db"}.get(settings.daemon, "") if settings.daemon is not None else "",
+        "pidfile": "-p" if settings.pidfile else "",
+    }
+    automatic = {
+        "workers": lambda: Row(f"nbthread {limits.worker_count(plan)}", "derived from the CPUs of this process"),
+        "maxconn": lambda: Row(f"maxconn {_room(plan)}", "derived from the limit on file descriptors"),
+        "nofile": lambda: Row("ulimit-n automatic", "derived from 'maxconn'"),
+    }
+    for field, row in _rows(process, lambda name: getattr(config.process, name, None)):
+        if overridden.get(field):
+            yield Row(row.text, f"command line, {overridden[field]}")
+        elif field in automatic and not getattr(process, field):
+            yield automatic[field]()
+        else:
+            yield row
+    yield from _logs(config.process.logs)
+
+
+def _room(plan: Plan) -> str:
+    try:
+        nofile = limits.raise_nofile(plan.process.nofile)
+        return str(limits.fit(plan, limits.worker_count(plan), nofile).maxconn(plan))
+    except limits.LimitError:
+        return "none"
+
+
+def _frontend(number: int, merged: Merged, plan: Plan, settings: Settings) -> Iterator[Row]:
+    frontend, said = plan.frontends[number], merged.settings
+    if frontend.backend >= 0:
+        origin = _origin(said.default_backend) if said.default_backend else "derived from being a 'listen'"
+        yield Row(f"default_backend {plan.backends[frontend.backend].name}", origin)
+    for field, row in _rows(frontend, lambda name: getattr(said, name, None)):
+        by_option = field == "maxconn" and settings.proxy_maxconn and not (said.maxconn and said.maxconn.value)
+        yield Row(row.text, "command line, -N") if by_option else row
+
+
+def _backend(backend: Backend, merged: Merged) -> Iterator[Row]:
+    return (row for _, row in _rows(backend, lambda name: getattr(merged.settings, name, None)))
+
+
+def _binds(frontend: int, merged: Merged, plan: Plan) -> Iterator[str]:
+    """A line for each word of addresses; what follows holds for all of them."""
+    for line in merged.proxy.binds:
+        planned = [bind for bind in plan.binds if bind.frontend == frontend and bind.location == line.location]
+        addresses = ",".join(
+            _spell(part.endpoint) + (f"-{part.last_port}" if part.last_port > part.endpoint.port else "")
+            for part in line.addresses
+        )
+        yield from _written(1, [Row(f"bind {addresses}", _place(line.location))])
+        yield from _written(2, _bind(max(planned, key=lambda bind: bind.v6only is not None), line))
+
+
+def _bind(bind: Bind, line: BindLine) -> Iterator[Row]:
+    rows = _rows(bind, lambda name: getattr(line, name, None))
+    return (row for field, row in rows if getattr(bind, field) is not None)
+
+
+def _servers(backend: Backend, merged: Merged, plan: Plan) -> Iterator[str]:
+    written = {line.location: line for line in merged.proxy.servers}
+    for server in plan.servers[backend.first_server : backend.first_server + backend.server_count]:
+        line = written[server.location]
+        name = f" ({line.address.value.host})" if line.address.value.kind is EndpointKind.NAME else ""
+        place = _place(line.address.location)
+        yield from _written(1, [Row(f"server {server.name} {server.address}{name}", place)])
+        yield from _server(server, line, merged)
+
+
+def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
+    said = merged_options(line.own, merged_options(line.defaults, merged.proxy.inherited.server_options))
+    yield from _written(2, (row for _, row in _rows(server, lambda name: getattr(said, name, None))))
+    yield from _written(2, [Row("check" if server.check else "no-check", _origin(said.check))])
+    if server.check is not None:
+        where = said.addr or said.port
+        yield from _written(3, [_kind(server.check, merged)])
+        yield from _written(
+            3, [Row(f"addr {server.check.address}", _origin(where) if where else "derived from the server's address")]
+        )
+        rows = _rows(server.check, lambda name: getattr(said, name, None) or getattr(merged.settings, name, None))
+        yield from _written(3, (row for _, row in rows))
+
+
+def _kind(check: Check, merged: Merged) -> Row:
+    first = check.request.partition(b"\r")[0].decode(errors="replace")
+    return Row(f"option httpchk {first}" if first else "option tcp-check", _origin(merged.settings.check))
+
+
+def _logs(logs: Iterable[LogLine | LogGlobal]) -> Iterator[Row]:
+    for log in logs:
+        if isinstance(log, LogGlobal):
+            yield Row("log global", _place(log.location))
+        else:
+            target = log.target if isinstance(log.target, str) else _spell(log.target)
+            yield Row(f"log {target} len {log.length} format {log.format}", _place(log.location))
+
+
+# ---- any value ---------------------------------------------------------------------------------------------------
+
+
+def _rows(thing: Any, said: Callable[[str], Any]) -> Iterator[tuple[str, Row]]:
+    """The fields of a part of the plan; ``said`` finds what was said by a name, if anything was."""
+    for field in fields(thing):
+        if field.name not in UNTOLD:
+            yield field.name, _row(thing, field.name, said)
+
+
+def _row(thing: Any, field: str, said: Callable[[str], Any]) -> Row:
+    value, found = getattr(thing, field), said(_SAID.get(field, field.removesuffix("_ms")))
+    base, source = _DERIVED.get((type(thing), field), ("", ""))
+    name = name_of(thing, field)
+    if isinstance(found, Said) and (type(thing), field) != (Check, "connect_ms"):
+        return Row(f"{name} {_text(field, value)}", _origin(found))
+    if source and getattr(thing, base):
+        return Row(f"{name} {_text(field, getattr(thing, base))}", f"derived from {source}")
+    return Row(f"{name} {_text(field, value)}", _DEFAULT)
+
+
+def name_of(thing: Any, field: str) -> str:
+    """As a file has it: ``timeout client``, ``option redispatch``, ``hard-stop-after``."""
+    base = field.removesuffix("_ms")
+    spelled = base.replace("_", "-")
+    if field in _NAMES:
+        return _NAMES[field]
+    if isinstance(thing, (Frontend, Backend)):
+        return _TIMEOUTS.get(base) or (f"option {spelled}" if spelled in OPTIONS.supported else spelled)
+    return "timeout connect" if (type(thing), field) == (Check, "connect_ms") else spelled
+
+
+def _text(field: str, value: Any) -> str:
+    if isinstance(value, (int, bool)) and (field, value) in _WORDS:
+        return _WORDS[field, value]
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if field.endswith("_ms"):
+        return next(f"{value // size}{unit}" for size, unit in _UNITS if value % size == 0) if value else "no limit"
+    if field == "mode":
+        return f"{value:o}"
+    if isinstance(value, Enum):
+        return value.name.lower().replace("_", "-")
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _spell(endpoint: Endpoint) -> str:
+    return str(Address(endpoint.kind.value, endpoint.host, endpoint.port))
+
+
+def _origin(said: Any) -> str:
+    return _place(said.location) if isinstance(said, Said) else _DEFAULT
+
+
+def _place(location: Location) -> str:
+    """File and line; an option of the command line has none."""
+    return f"{location.file}:{location.line}" if location.line else f"command line, {location.file}"
