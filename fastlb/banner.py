@@ -6,8 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from fastlb import __version__, _engine, kernelsplice, limits, sockets
-from fastlb.plan.model import Balance, Bind, MetricsBind, Plan
+from fastlb import __version__, _engine, kernelsplice, limits
+from fastlb.plan.model import Balance, Bind, Keepalive, MetricsBind, Plan
 from fastlb.service import Service
 
 _BALANCE = {Balance.STATIC_RR: "static-rr"}
@@ -23,7 +23,11 @@ def lines(service: Service, warnings: Sequence[str]) -> list[str]:
         *_listening(service, plan),
         *_backends(plan),
     ]
-    facts += [("maxconn", _maxconn(service.limits, plan)), ("keep-alive", _keepalive()), ("identity", _identity(plan))]
+    facts += [
+        ("maxconn", _maxconn(service.limits, plan)),
+        ("keep-alive", _keepalive(plan)),
+        ("identity", _identity(plan)),
+    ]
     facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics] or [("metrics", "off (see --metrics)")]
     if kernelsplice.wanted(plan):
         facts.append(("kernel", _kernel_splice()))
@@ -76,9 +80,24 @@ def _maxconn(limit: limits.Limits, plan: Plan) -> str:
     return f"{limit.maxconn(plan)} ({origin}: {limit.nofile} descriptors a worker)"
 
 
-def _keepalive() -> str:
-    idle, interval, count = sockets.KEEPALIVE_IDLE_S, sockets.KEEPALIVE_INTERVAL_S, sockets.KEEPALIVE_COUNT
-    return f"on, a silent peer is probed after {idle} s, {count} times every {interval} s (automatic)"
+def _keepalive(plan: Plan) -> str:
+    clients = Counter((plan.frontends[bind.frontend].name, bind.keepalive) for bind in plan.binds)
+    servers = [(backend.name, backend.keepalive) for backend in plan.backends]
+    return f"clients {_probes(list(clients))}; servers {_probes(servers)}"
+
+
+def _probes(timings: Sequence[tuple[str, Keepalive | None]]) -> str:
+    """How the most of them are probed, and which are not like that."""
+    if not timings:
+        return "none"
+    most = Counter(keepalive for _, keepalive in timings).most_common(1)[0][0]
+    others = list(dict.fromkeys(name for name, keepalive in timings if keepalive != most))
+    names = ", ".join(others[:3]) + ("…" if len(others) > 3 else "")
+    text = "not probed"
+    if most is not None:
+        text = f"probed after {most.idle_s} s of silence, {most.count} times every {most.interval_s} s"
+        text += " (automatic)" if most == Keepalive() else ""
+    return text + (f" (not so: {names})" if others else "")
 
 
 def _identity(plan: Plan) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastlb import arrivals, sockets, steering
+from fastlb import arrivals, inherit, sockets, steering
 from fastlb.plan.model import Address, Bind, Plan
 
 WIDE_RANGE = 64  # ports in one range from which on a socket for each worker would cost more than it gives
@@ -78,11 +78,13 @@ class Listeners:
             self._by_key.setdefault(listener.key, []).append(listener)
 
     def refresh(self, plan: Plan) -> None:
-        """Applies what a plan says of sockets that stay: when to accept, how many may wait, who may use a path."""
+        """Applies what a plan says of sockets that stay: when to accept, how many may wait, who may use a
+        path, what accepted connections inherit."""
         for bind in plan.binds:
             for listener in self._by_key.get(bind.key, ()):
                 if listener.sock.family != socket.AF_UNIX:
                     arrivals.set_conditions(listener.sock, bind)
+                    inherit.set_options(listener.sock, bind)
                 listener.sock.listen(bind.backlog)
             if bind.address.family == "unix" and bind.inherited_fd is None:
                 with contextlib.suppress(OSError):

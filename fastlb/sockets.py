@@ -1,8 +1,4 @@
-"""Making one listening socket: its options, its address, and errors that say what to do about them.
-
-Accepted sockets inherit their options from the listener on Linux (P6), so everything that a client's connection needs
-is set here, once, and costs no call for each connection.
-"""
+"""Making one listening socket: its options, its address, and errors that say what to do about them."""
 
 from __future__ import annotations
 
@@ -12,12 +8,9 @@ import socket
 import stat
 from pathlib import Path
 
-from fastlb import arrivals, holders
+from fastlb import arrivals, holders, inherit
 from fastlb.plan.model import Address, Bind
 
-KEEPALIVE_IDLE_S = 60  # below the idle limits of cloud load balancers and NAT; the engine does the same to servers
-KEEPALIVE_INTERVAL_S = 15
-KEEPALIVE_COUNT = 4
 _PATH_BYTES = 107
 _FAMILY = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
 
@@ -50,7 +43,7 @@ def open_tcp(bind: Bind, *, reuseport: bool) -> socket.socket:
         if reuseport:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _set_v6only(sock, bind)
-        set_options(sock)
+        inherit.set_options(sock, bind)
         arrivals.set_conditions(sock, bind)
         _bind(sock, bind)
         _listen(sock, bind)
@@ -90,7 +83,7 @@ def take_over(bind: Bind, fd: int) -> socket.socket:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))  # whatever was set before is not ours (P6)
         if sock.family != socket.AF_UNIX:
-            set_options(sock)
+            inherit.set_options(sock, bind)
             arrivals.set_conditions(sock, bind)
         elif bind.defer_accept or bind.tfo:
             raise BindError(bind, f"descriptor {fd} is a unix socket: 'defer-accept' and 'tfo' concern TCP")
@@ -103,16 +96,6 @@ def take_over(bind: Bind, fd: int) -> socket.socket:
 def is_listener(sock: socket.socket) -> bool:
     """Whether ``sock`` accepts stream connections."""
     return sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
-
-
-def set_options(sock: socket.socket) -> None:
-    """What every accepted TCP connection shall have."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # urgent data would block splice (P15)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_COUNT)
 
 
 def address_of(sock: socket.socket) -> Address:

@@ -71,6 +71,10 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.queue_ms = backend.queue_ms
     row.retries = backend.retries
     row.redispatch = backend.redispatch
+    if backend.keepalive is not None:
+        row.keepalive_idle_s = backend.keepalive.idle_s
+        row.keepalive_interval_s = backend.keepalive.interval_s
+        row.keepalive_count = backend.keepalive.count
     row.flags = BACKEND_KERNEL_SPLICE if backend.kernel_splice else 0
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]

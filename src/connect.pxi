@@ -148,8 +148,9 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     s.state = SESSION_ESTABLISHED
     s.deadline_ms = NEVER
     s.active_ms = w.now_ms
-    if s.backend.server_ms == 0 and not s.server.flags & END_UNIX:
-        net_keepalive(s.server.fd)  # no timeout would ever find a dead server
+    if s.backend.keepalive_idle_s and not s.server.flags & END_UNIX:
+        net_keepalive(
+            s.server.fd, s.backend.keepalive_idle_s, s.backend.keepalive_interval_s, s.backend.keepalive_count)
     timer_update(w, s)
 
 

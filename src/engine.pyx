@@ -47,9 +47,6 @@ cdef extern from "debug.h":
 
 
 cdef enum:
-    KEEPALIVE_IDLE_S = 60
-    KEEPALIVE_INTERVAL_S = 15
-    KEEPALIVE_PROBES = 4
     PIPES_IDLE_LIMIT = 64
     PIPES_LARGE = 32
     PIPE_LARGE_BYTES = 131072

@@ -247,6 +247,9 @@ struct plan_backend {
     uint32_t queue_ms;
     uint32_t retries;
     int32_t redispatch;
+    uint32_t keepalive_idle_s; /* 0: no keep-alive */
+    uint32_t keepalive_interval_s;
+    uint32_t keepalive_count;
     uint32_t flags;
     struct plan_name name;
 };

@@ -204,6 +204,9 @@ cdef extern from "layout.h" nogil:
         uint32_t queue_ms
         uint32_t retries
         int32_t redispatch
+        uint32_t keepalive_idle_s
+        uint32_t keepalive_interval_s
+        uint32_t keepalive_count
         uint32_t flags
         plan_name name
 

@@ -78,11 +78,11 @@ cdef int net_open(int family) noexcept nogil:
     return fd
 
 
-cdef void net_keepalive(int fd) noexcept nogil:
+cdef void net_keepalive(int fd, int idle_s, int interval_s, int count) noexcept nogil:
     net_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1)
-    net_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
-    net_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
-    net_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES)
+    net_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s)
+    net_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s)
+    net_set(fd, IPPROTO_TCP, TCP_KEEPCNT, count)
 
 
 cdef void net_finish(int fd) noexcept nogil:

@@ -9,7 +9,7 @@ from fastlb.config.environment import Variables
 from fastlb.config.errors import ConfigError, Location, Report, quote
 from fastlb.config.lexer import Word
 from fastlb.config.suggest import did_you_mean
-from fastlb.config.units import UNITS, UnitError, parse_integer, parse_time
+from fastlb.config.units import UnitError, parse_integer, parse_time, units
 
 MAX_COUNT = 2147483647
 
@@ -87,16 +87,29 @@ class Args:
 
     def time_ms(self, low: int = 0, name: str | None = None) -> int:
         """A time in milliseconds. ``5sec`` is read as ``5s`` with a warning, as HAProxy does."""
+        return self._time_ms(low, name, "ms")
+
+    def seconds(self, low: int, high: int) -> int:
+        """A time in whole seconds, rounded up; a number without a unit is in seconds."""
+        name = self.words[self.at - 1].text
+        number = -(-self._time_ms(0, name, "s") // 1000)
+        if not low <= number <= high:
+            word = self.words[self.at - 1]
+            message = f"{quote(name)} cannot be {quote(word.text)}: it must be within {low} and {high} seconds"
+            raise ConfigError(word.location, message)
+        return number
+
+    def _time_ms(self, low: int, name: str | None, unit: str) -> int:
         name = name or self.words[self.at - 1].text
-        word = self.need(f"a time: a whole number and a unit, {UNITS}", name)
+        word = self.need(f"a time: a whole number and a unit, {units(unit)}", name)
         try:
-            time = parse_time(word.text)
+            time = parse_time(word.text, unit)
         except UnitError as failure:
             raise ConfigError(word.location, f"{quote(name)} cannot be {quote(word.text)}: {failure}") from None
         if time.rest:
             read_as = word.text[: -len(time.rest)]
             self.report.warning(
-                word.location, f"{quote(word.text)} is read as {quote(read_as)}", f"the units are {UNITS}"
+                word.location, f"{quote(word.text)} is read as {quote(read_as)}", f"the units are {units(unit)}"
             )
         if time.ms < low:
             raise ConfigError(

@@ -51,11 +51,11 @@ GLOBAL_REMOVED = {
 }
 
 PROXY_NOT_YET = words(
-    """acl backlog be-unpublished clitcpka-cnt clitcpka-idle clitcpka-intvl declare description disabled email-alert
+    """acl backlog be-unpublished declare description disabled email-alert
     enabled error-log-format external-check filter filter-sequence force-be-switch force-persist fullconn guid
     hash-balance-factor hash-preserve-affinity hash-type http-check id ignore-persist load-server-state-from-file
     log-format log-format-sd log-steps log-tag max-session-srv-conns monitor persist rate-limit
-    server-state-file-name server-template source srvtcpka-cnt srvtcpka-idle srvtcpka-intvl stick stick-table tcp-check
+    server-state-file-name server-template source stick stick-table tcp-check
     tcp-request tcp-response transparent use-server use_backend"""
 )
 PROXY_IGNORED = because(
@@ -84,9 +84,9 @@ PROXY_REFUSED = because(
 )
 
 OPTION_NOT_YET = words(
-    """abortonclose clitcpka contstats dontlog-normal external-check independent-streams ldap-check
+    """abortonclose contstats dontlog-normal external-check independent-streams ldap-check
     log-health-checks log-separate-errors logasap mysql-check nolinger persist pgsql-check redis-check smtpchk
-    socket-stats spop-check srvtcpka ssl-hello-chk tcp-smart-accept tcp-smart-connect tcpka transparent
+    socket-stats spop-check ssl-hello-chk tcp-smart-accept tcp-smart-connect transparent
     use-small-buffers"""
 )
 OPTION_IGNORED = {

@@ -10,6 +10,7 @@ from fastlb.config.args import Args
 from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, metrics_path
+from fastlb.config.keepalive import probes, seconds
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.logline import parse_log
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
@@ -183,6 +184,21 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "address[,address…] [options]",
             "addresses to listen on",
         ),
+        "clitcpka-cnt": Keyword(
+            ProxyKeyword(probes("client_keepalive_count"), Side.FRONTEND),
+            "n",
+            "unanswered keep-alive probes until a client is lost (4)",
+        ),
+        "clitcpka-idle": Keyword(
+            ProxyKeyword(seconds("client_keepalive_idle"), Side.FRONTEND),
+            "time",
+            "silence until a client is probed (60s)",
+        ),
+        "clitcpka-intvl": Keyword(
+            ProxyKeyword(seconds("client_keepalive_interval"), Side.FRONTEND),
+            "time",
+            "from one keep-alive probe of a client to the next (15s)",
+        ),
         "default-server": Keyword(
             ProxyKeyword(_default_server, Side.BACKEND, strict=True),
             "options",
@@ -214,6 +230,21 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             ProxyKeyword(_server, Side.BACKEND, strict=True, in_defaults=False),
             "name address [options]",
             "a server, and how it is used and checked",
+        ),
+        "srvtcpka-cnt": Keyword(
+            ProxyKeyword(probes("server_keepalive_count"), Side.BACKEND),
+            "n",
+            "unanswered keep-alive probes until a server is lost (4)",
+        ),
+        "srvtcpka-idle": Keyword(
+            ProxyKeyword(seconds("server_keepalive_idle"), Side.BACKEND),
+            "time",
+            "silence until a server is probed (60s)",
+        ),
+        "srvtcpka-intvl": Keyword(
+            ProxyKeyword(seconds("server_keepalive_interval"), Side.BACKEND),
+            "time",
+            "from one keep-alive probe of a server to the next (15s)",
         ),
         "stats": Keyword(ProxyKeyword(_stats), "…", "HAProxy's statistics page", Tier.INACTIVE),
         "timeout": Keyword(ProxyKeyword(_timeout), "name time", "a limit to silence or to a wait; 0 is none"),

@@ -9,6 +9,7 @@ from fastlb.config import known
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.httpchk import parse_httpchk
+from fastlb.config.keepalive import CLIENT, SERVER, keepalive_off, keepalive_on
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.proxysection import ProxySection, Side, warn_wrong_side
 from fastlb.config.tree import TcpCheck
@@ -33,7 +34,7 @@ def parse_option(section: ProxySection, args: Args) -> None:
 
 
 def parse_negated_option(section: ProxySection, args: Args) -> None:
-    """Read ``no option x`` or ``default option x``; every option of ours is off by default. Raises ConfigError."""
+    """Read ``no option x`` or ``default option x``; an option without ``off`` has none. Raises ConfigError."""
     option = _find(section, args)
     if option is None:
         return
@@ -96,6 +97,11 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
             "",
             "without a usable active server, all usable backups share the traffic",
         ),
+        "clitcpka": Keyword(
+            OptionKeyword(keepalive_on(CLIENT), Side.FRONTEND, off=keepalive_off(CLIENT)),
+            "",
+            "TCP keep-alive of clients, which is on unless switched off",
+        ),
         "dontlognull": Keyword(
             OptionKeyword(
                 lambda section, args: section.set("dontlognull", True, args),
@@ -124,7 +130,17 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
             "[n]",
             "a retry may go to another server: the last one, or every n-th",
         ),
+        "srvtcpka": Keyword(
+            OptionKeyword(keepalive_on(SERVER), Side.BACKEND, off=keepalive_off(SERVER)),
+            "",
+            "TCP keep-alive of servers, also where a timeout comes first",
+        ),
         "tcp-check": Keyword(OptionKeyword(_tcp_check, Side.BACKEND), "", "health checks connect, which is enough"),
+        "tcpka": Keyword(
+            OptionKeyword(keepalive_on(CLIENT + SERVER), Side.BOTH, off=keepalive_off(CLIENT + SERVER)),
+            "",
+            "TCP keep-alive of clients and servers",
+        ),
         "tcplog": Keyword(OptionKeyword(_tcplog, Side.FRONTEND), "", "a log line for each connection when it ends"),
     },
     not_yet=known.OPTION_NOT_YET,

@@ -134,7 +134,10 @@ class HttpCheck:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a proxy, or a ``defaults`` section, says about itself. Times in milliseconds, 0 is "no limit"."""
+    """What a proxy, or a ``defaults`` section, says about itself. Times in milliseconds, 0 is "no limit".
+
+    Keep-alive: idle and interval in seconds; None instead of yes or no is ``default option …``, as good as unsaid.
+    """
 
     mode: Said[str] | None = None
     maxconn: Said[int] | None = None
@@ -148,6 +151,14 @@ class Settings:
     httplog: Said[bool] | None = None
     dontlognull: Said[bool] | None = None
     kernel_splice: Said[bool] | None = None
+    client_keepalive: Said[bool | None] | None = None
+    client_keepalive_idle: Said[int] | None = None
+    client_keepalive_interval: Said[int] | None = None
+    client_keepalive_count: Said[int] | None = None
+    server_keepalive: Said[bool | None] | None = None
+    server_keepalive_idle: Said[int] | None = None
+    server_keepalive_interval: Said[int] | None = None
+    server_keepalive_count: Said[int] | None = None
     connect: Said[int] | None = None
     client: Said[int] | None = None
     server: Said[int] | None = None

@@ -6,7 +6,6 @@ import re
 from typing import NamedTuple
 
 MAX_TIME_MS = 2147483647
-UNITS = "us, ms, s, m, h or d (ms if none is given)"
 _MAX_DIGITS = 18
 
 _INTEGER = re.compile(r"(-?)0*([0-9]+)")
@@ -14,6 +13,11 @@ _NUMBER = re.compile(r"([0-9]+)(.*)", re.DOTALL)
 _TIME_UNIT = re.compile(r"(us|ms|s|m|h|d)(.*)", re.DOTALL)
 _US_PER = {"us": 1, "ms": 1000, "s": 1000_000, "m": 60_000_000, "h": 3600_000_000, "d": 86400_000_000}
 _SIZE_PER = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def units(default: str = "ms") -> str:
+    """The units of time, for messages."""
+    return f"us, ms, s, m, h or d ({default} if none is given)"
 
 
 class UnitError(ValueError):
@@ -34,11 +38,11 @@ def parse_time(text: str, default_unit: str = "ms") -> Time:
     """
     number = _NUMBER.fullmatch(text)
     if number is None:
-        raise UnitError(f"a time is a whole number and a unit, {UNITS}")
+        raise UnitError(f"a time is a whole number and a unit, {units(default_unit)}")
     digits, suffix = number.groups()
     unit = _TIME_UNIT.fullmatch(suffix or default_unit)
     if unit is None:
-        raise UnitError(f"a time is a whole number and a unit, {UNITS}")
+        raise UnitError(f"a time is a whole number and a unit, {units(default_unit)}")
     name, rest = unit.groups()
     if len(digits.lstrip("0")) > _MAX_DIGITS:
         raise UnitError(f"the time is too long: at most {MAX_TIME_MS} ms (24.8 days)")

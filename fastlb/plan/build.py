@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastlb.config.errors import Location, Report
 from fastlb.config.tree import Config
 from fastlb.plan.advice import advise
+from fastlb.plan.keepalive import server_keepalive
 from fastlb.plan.listeners import ListenerPlanner
 from fastlb.plan.logs import LogTable
 from fastlb.plan.model import DEFAULT_RETRIES, Backend, Balance, Frontend, Plan, Server
@@ -98,4 +99,5 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         allbackups=value_of(settings.allbackups, False),
         logs=logs.numbers(settings.logs),
         kernel_splice=value_of(settings.kernel_splice, False),
+        keepalive=server_keepalive(settings),
     )

@@ -10,7 +10,8 @@ from fastlb.config.globalsection import METRICS_PATH
 from fastlb.config.limits import MAX_METRICS
 from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Global
 from fastlb.plan.accounts import gid_of, uid_of
-from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
+from fastlb.plan.keepalive import client_keepalive
+from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, Keepalive, MetricsBind
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles
 from fastlb.plan.values import value_of
@@ -31,9 +32,10 @@ class ListenerPlanner:
         """The listening addresses of all frontends."""
         planned: list[Bind] = []
         for number, merged in enumerate(roles.frontends):
+            keepalive = client_keepalive(merged.settings)
             for line in merged.proxy.binds:
                 try:
-                    planned += self._line(line, number)
+                    planned += self._line(line, number, keepalive)
                 except ConfigError as failure:
                     self._report.caught(failure)
         return tuple(planned)
@@ -53,7 +55,7 @@ class ListenerPlanner:
             self._report.error(planned[MAX_METRICS].location, f"more than {MAX_METRICS} addresses serve the metrics")
         return tuple(planned)
 
-    def _line(self, line: BindLine, frontend: int) -> Iterator[Bind]:
+    def _line(self, line: BindLine, frontend: int, keepalive: Keepalive | None) -> Iterator[Bind]:
         uid, gid = uid_of(line.user, line.uid), gid_of(line.group, line.gid)
         for part in line.addresses:
             for address in self._addresses(part):
@@ -67,6 +69,7 @@ class ListenerPlanner:
                     backlog=value_of(line.backlog, DEFAULT_BACKLOG),
                     defer_accept=value_of(line.defer_accept, False),
                     tfo=value_of(line.tfo, False),
+                    keepalive=keepalive,
                     inherited_fd=int(address.host) if address.family == "fd" else None,
                     mode=line.mode.value if line.mode else None,
                     uid=uid,

@@ -63,6 +63,18 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Keepalive:
+    """Probes of a silent TCP peer, the first after ``idle_s``; it is lost when ``count`` in a row stay unanswered.
+
+    The defaults are below the idle limits of clouds and NAT (EC2: 350 s), which drop a silent flow without a word.
+    """
+
+    idle_s: int = 60
+    interval_s: int = 15
+    count: int = 4
+
+
+@dataclass(frozen=True, slots=True)
 class Bind:
     """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets."""
 
@@ -74,6 +86,7 @@ class Bind:
     backlog: int = DEFAULT_BACKLOG
     defer_accept: bool = False
     tfo: bool = False
+    keepalive: Keepalive | None = Keepalive()
     inherited_fd: int | None = None
     mode: int | None = None
     uid: int | None = None
@@ -136,6 +149,7 @@ class Backend:
     allbackups: bool = False
     logs: tuple[int, ...] = ()
     kernel_splice: bool = False
+    keepalive: Keepalive | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,9 @@ bind abns@x|bind fd@x|bind :65536|bind :018081|bind :+80|bind *|bind 1.2.3:80|bi
 bind [::]:18081 v6only|bind :18081 backlog -1|bind :18081 backlog|bind :18081 backlog 10|bind /x mode 9|bind /x mode 660
 bind /x user nobody group nogroup mode 660|bind /x user nosuchuser|bind :18081 foo|bind :18081 :18082|bind udp@:18081
 bind *:http|bind localhost:18081|bind ::18081|bind :80:81|bind a@b:80|bind|bind 1::/x
+option tcpka|option tcpka x|option clitcpka|no option clitcpka|option srvtcpka|no option srvtcpka|clitcpka-idle 10
+clitcpka-idle 10s|clitcpka-idle 500ms|clitcpka-idle|clitcpka-intvl 5m|clitcpka-cnt 3|clitcpka-cnt x|srvtcpka-idle 10
+no clitcpka-idle|srvtcpka-cnt 3
 bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
 """
 AGREED_BACKEND = """
@@ -70,6 +73,8 @@ server t 127.0.0.1:80 no-check no-backup enabled|server t 127.0.0.1:80 no-disabl
 server t 127.0.0.1:80 backup weight 0 disabled maxconn 5|server t 127.0.0.1:80 weight 10 weight 20
 server t localhost:http|server t 127.0.0.1:99999|server t 127.0.0.1:080|server t 127.0.0.1:80-90|bind :18082
 server t 127.0.0.1:80 check port 5 addr 1.2.3.4|server t 127.0.0.1:80 check addr nosuch.invalid|cookie x insert
+option tcpka|option srvtcpka|no option srvtcpka|srvtcpka-idle 10|srvtcpka-intvl 1m|srvtcpka-intvl x|srvtcpka-cnt 127
+srvtcpka-cnt|clitcpka-idle 5|option clitcpka
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
 """
 AGREED_SECTIONS = [
@@ -126,8 +131,9 @@ no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 """
 STRICTER_FRONTEND = """
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 name a|bind :18081 maxconn 5|bind ipv4@:18081
-bind :18081x|bind :18080|bind /x uid x|http-request deny|option tcpka|tcp-request inspect-delay 5s
+bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|tcp-request inspect-delay 5s
 acl a src 10.0.0.1|log-format x|disabled|bind [::]:18081 interface lo|bind /x defer-accept|bind /x tfo
+clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 """
 STRICTER_BACKEND = """
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
@@ -148,7 +154,7 @@ STRICTER_SECTIONS = [
 ]
 # Refused by HAProxy 2.6 and accepted here on purpose.
 LENIENT_GLOBAL = "cpu-map auto|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash"
-LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081"
+LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka"
 LENIENT_BACKEND = """
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastlb.plan.load import LoadResult, load
-from fastlb.plan.model import Address, Check, CheckKind, Plan, Server
+from fastlb.plan.model import Address, Check, CheckKind, Keepalive, Plan, Server
 
 LoadText = Callable[..., LoadResult]
 
@@ -464,3 +464,31 @@ def test_any_address_by_another_name_is_no_server(load_text: LoadText) -> None:
     assert said(load_text, f"{TIMEOUTS}{LISTEN} server s 0:80\n") == [
         "8:11: error: the server address '0.0.0.0:80' is no address to connect to"
     ]
+
+
+# --- keep-alive ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "client", "server"),
+    [
+        ("", Keepalive(), None),
+        (" timeout server 60s\n", Keepalive(), None),
+        (" timeout server 61s\n", Keepalive(), Keepalive()),
+        (" timeout server 0\n", Keepalive(), Keepalive()),
+        (" timeout tunnel 1h\n", Keepalive(), Keepalive()),
+        (" timeout server 1h\n timeout tunnel 30s\n", Keepalive(), None),
+        (" timeout server 90s\n srvtcpka-idle 2m\n", Keepalive(), None),
+        (" option tcpka\n", Keepalive(), Keepalive()),
+        (" option srvtcpka\n srvtcpka-cnt 9\n srvtcpka-intvl 1500ms\n", Keepalive(), Keepalive(60, 2, 9)),
+        (" clitcpka-idle 20\n clitcpka-intvl 7s\n clitcpka-cnt 2\n", Keepalive(20, 7, 2), None),
+        (" timeout server 1h\n no option tcpka\n", None, None),
+        (" timeout server 1h\n no option srvtcpka\n", Keepalive(), None),
+        (" timeout server 1h\n no option tcpka\n default option tcpka\n", Keepalive(), Keepalive()),
+        (" option tcpka\n no option clitcpka\n", None, Keepalive()),
+    ],
+)
+def test_keepalive(load_text: LoadText, section: str, client: Keepalive | None, server: Keepalive | None) -> None:
+    plan = plan_of(load_text, f"{TIMEOUTS}{LISTEN}{section} server s 10.0.0.1:80\n")
+    assert plan.binds[0].keepalive == client
+    assert plan.backends[0].keepalive == server
