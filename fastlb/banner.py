@@ -25,7 +25,7 @@ def lines(service: Service, warnings: Sequence[str]) -> list[str]:
     ]
     facts += [
         ("maxconn", _maxconn(service.limits, plan)),
-        ("keep-alive", _keepalive(plan)),
+        *_keepalive(plan),
         ("identity", _identity(plan)),
     ]
     facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics] or [("metrics", "off (see --metrics)")]
@@ -80,10 +80,10 @@ def _maxconn(limit: limits.Limits, plan: Plan) -> str:
     return f"{limit.maxconn(plan)} ({origin}: {limit.nofile} descriptors a worker)"
 
 
-def _keepalive(plan: Plan) -> str:
+def _keepalive(plan: Plan) -> Iterator[tuple[str, str]]:
     clients = Counter((plan.frontends[bind.frontend].name, bind.keepalive) for bind in plan.binds)
-    servers = [(backend.name, backend.keepalive) for backend in plan.backends]
-    return f"clients {_probes(list(clients))}; servers {_probes(servers)}"
+    yield "keep-alive", f"clients {_probes(list(clients))}"
+    yield "keep-alive", f"servers {_probes([(backend.name, backend.keepalive) for backend in plan.backends])}"
 
 
 def _probes(timings: Sequence[tuple[str, Keepalive | None]]) -> str:
@@ -97,7 +97,7 @@ def _probes(timings: Sequence[tuple[str, Keepalive | None]]) -> str:
     if most is not None:
         text = f"probed after {most.idle_s} s of silence, {most.count} times every {most.interval_s} s"
         text += " (automatic)" if most == Keepalive() else ""
-    return text + (f" (not so: {names})" if others else "")
+    return text + (f"; not those of {names}" if others else "")
 
 
 def _identity(plan: Plan) -> str:
@@ -114,7 +114,9 @@ def _kernel_splice() -> str:
 
 
 def _address(bind: Bind) -> str:
-    return f"fd@{bind.inherited_fd}" if bind.inherited_fd is not None else str(bind.address)
+    if bind.inherited_fd is not None:
+        return f"fd@{bind.inherited_fd}"
+    return f"{bind.address}{f' on {bind.interface}' if bind.interface else ''}"
 
 
 def _url(bind: MetricsBind) -> str:

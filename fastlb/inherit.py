@@ -5,16 +5,24 @@ All of it may change while the socket listens, for the connections that are acce
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 from fastlb.plan.model import Bind, Keepalive
+
+# ip(7), ipv6(7); Python has no names for most of them.
+_TRANSPARENT = {socket.AF_INET: (socket.IPPROTO_IP, 19), socket.AF_INET6: (socket.IPPROTO_IPV6, 75)}
+_FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
 
 
 def set_options(sock: socket.socket, bind: Bind) -> None:
     """What every accepted TCP connection shall have, and what the bind says of its own."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # urgent data would block splice (P15)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, bind.mss)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, bind.user_timeout_ms)
     _set_keepalive(sock, bind.keepalive)
+    _set_transparent(sock, wanted=bind.transparent)
 
 
 def _set_keepalive(sock: socket.socket, keepalive: Keepalive | None) -> None:
@@ -23,3 +31,12 @@ def _set_keepalive(sock: socket.socket, keepalive: Keepalive | None) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, keepalive.idle_s)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, keepalive.interval_s)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, keepalive.count)
+
+
+def _set_transparent(sock: socket.socket, *, wanted: bool) -> None:
+    """An address that this machine does not have. IP_TRANSPARENT takes connections to whatever the routing brings here,
+    and needs CAP_NET_ADMIN; IP_FREEBIND is for everybody, and enough for an address that comes later."""
+    family = socket.AddressFamily(sock.family)
+    sock.setsockopt(*_FREEBIND[family], wanted)
+    with contextlib.suppress(PermissionError):
+        sock.setsockopt(*_TRANSPARENT[family], wanted)

@@ -32,6 +32,8 @@ def probe(bind: Bind) -> None:
     with _new(bind.address) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _set_v6only(sock, bind)
+        inherit.set_options(sock, bind)
+        _bind_to_device(sock, bind)
         _bind(sock, bind)
 
 
@@ -45,6 +47,7 @@ def open_tcp(bind: Bind, *, reuseport: bool) -> socket.socket:
         _set_v6only(sock, bind)
         inherit.set_options(sock, bind)
         arrivals.set_conditions(sock, bind)
+        _bind_to_device(sock, bind)
         _bind(sock, bind)
         _listen(sock, bind)
     except BaseException:
@@ -85,8 +88,9 @@ def take_over(bind: Bind, fd: int) -> socket.socket:
         if sock.family != socket.AF_UNIX:
             inherit.set_options(sock, bind)
             arrivals.set_conditions(sock, bind)
-        elif bind.defer_accept or bind.tfo:
-            raise BindError(bind, f"descriptor {fd} is a unix socket: 'defer-accept' and 'tfo' concern TCP")
+            _bind_to_device(sock, bind)
+        elif _tcp_only(bind):
+            raise BindError(bind, f"descriptor {fd} is a unix socket: {', '.join(_tcp_only(bind))} concern TCP")
     except BaseException:
         sock.close()
         raise
@@ -128,6 +132,36 @@ def unlink_if_same(path: str, inode: int) -> None:
 
 def _new(address: Address) -> socket.socket:
     return socket.socket(_FAMILY[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+
+
+def _tcp_only(bind: Bind) -> list[str]:
+    """What the bind says that only a TCP socket can have."""
+    said = {
+        "defer-accept": bind.defer_accept,
+        "tfo": bind.tfo,
+        "interface": bind.interface,
+        "transparent": bind.transparent,
+        "mss": bind.mss,
+        "tcp-ut": bind.user_timeout_ms,
+    }
+    return [f"'{name}'" for name, value in said.items() if value]
+
+
+def _bind_to_device(sock: socket.socket, bind: Bind) -> None:
+    """Since Linux 5.7 nobody needs a privilege for the first device of a socket (socket(7), SO_BINDTODEVICE)."""
+    if bind.interface is None:
+        return
+    name = os.fsencode(bind.interface)
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") == name:
+        return  # whoever passed the socket has done it
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name + b"\0")
+    except OSError as error:
+        reason = {
+            errno.ENODEV: f"there is no interface '{bind.interface}'",
+            errno.EPERM: f"interface '{bind.interface}' needs root or the capability CAP_NET_RAW",
+        }
+        raise BindError(bind, reason.get(error.errno or 0, error.strerror or str(error))) from error
 
 
 def _set_v6only(sock: socket.socket, bind: Bind) -> None:
@@ -196,5 +230,5 @@ def _reason(address: Address, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"permission denied: port {address.port} needs root or the capability CAP_NET_BIND_SERVICE"
     if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine has no such address"
+        return "this machine has no such address ('transparent' listens all the same)"
     return error.strerror or str(error)

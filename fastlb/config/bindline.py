@@ -10,10 +10,12 @@ from fastlb.config.address import expand_address, parse_bind
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import Keyword, KeywordTable
-from fastlb.config.lineoptions import OptionTable, flag, number, parse_options, text
+from fastlb.config.lineoptions import OptionTable, flag, interface, number, parse_options, text
 from fastlb.config.tree import BindLine, EndpointKind, Said
 
 MAX_ID = 4294967294
+MIN_MSS, MAX_MSS = 88, 32767  # what the kernel takes: TCP_MIN_MSS and MAX_TCP_WINDOW of net/tcp.h
+_TCP_ONLY = ("defer_accept", "tfo", "interface", "transparent", "mss", "user_timeout")
 _OCTAL = re.compile(r"[0-7]{1,4}")
 
 
@@ -50,11 +52,19 @@ def _warn_useless(args: Args, options: dict[str, Said[Any]], names: tuple[str, .
 
 
 def _refuse_tcp_only(args: Args, options: dict[str, Said[Any]]) -> None:
-    for name in ("defer_accept", "tfo"):
+    for name in _TCP_ONLY:
         said = options.pop(name, None)
         if said is not None:
-            keyword = quote(name.replace("_", "-"))
+            keyword = quote("tcp-ut" if name == "user_timeout" else name.replace("_", "-"))
             args.report.error(said.location, f"{keyword} concerns TCP: a unix socket cannot have it")
+
+
+def _mss(args: Args) -> tuple[str, int]:
+    word = args.peek()
+    if word is not None and word.text.startswith("-"):
+        message = f"'mss' cannot be {quote(word.text)}: to take something off what a client says is not supported yet"
+        raise ConfigError(word.location, message, f"say the size itself, within {MIN_MSS} and {MAX_MSS}")
+    return "mss", args.integer(MIN_MSS, MAX_MSS)
 
 
 def _mode(args: Args) -> tuple[str, int]:
@@ -74,6 +84,12 @@ BIND_OPTIONS: OptionTable = KeywordTable(
             flag("defer_accept", True), "", "accept when the client has sent something, or after 1 s"
         ),
         "tfo": Keyword(flag("tfo", True), "", "TCP Fast Open: the first bytes may come with the SYN"),
+        "interface": Keyword(interface, "name", "only connections that arrive by this network interface"),
+        "transparent": Keyword(flag("transparent", True), "", "an address that this machine does not have, or not yet"),
+        "mss": Keyword(_mss, "n", "largest segment that the other side is told to send"),
+        "tcp-ut": Keyword(
+            lambda args: ("user_timeout", args.time_ms()), "time", "how long what was sent may stay unacknowledged"
+        ),
         "mode": Keyword(_mode, "mode", "permissions of a unix socket, octal"),
         "user": Keyword(text("user", "the name of a user"), "name", "owner of a unix socket"),
         "uid": Keyword(number("uid", 0, MAX_ID), "n", "owner of a unix socket, as a number"),
@@ -81,7 +97,9 @@ BIND_OPTIONS: OptionTable = KeywordTable(
         "gid": Keyword(number("gid", 0, MAX_ID), "n", "group of a unix socket, as a number"),
     },
     not_yet=known.BIND_NOT_YET,
+    ignored=known.BIND_IGNORED,
     removed=known.BIND_REMOVED,
     refused=known.BIND_REFUSED,
     within="of 'bind'",
+    takes_value=frozenset(known.BIND_IGNORED),
 )

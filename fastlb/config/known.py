@@ -51,7 +51,7 @@ GLOBAL_REMOVED = {
 }
 
 PROXY_NOT_YET = words(
-    """acl backlog be-unpublished declare description disabled email-alert
+    """acl be-unpublished declare description disabled email-alert
     enabled error-log-format external-check filter filter-sequence force-be-switch force-persist fullconn guid
     hash-balance-factor hash-preserve-affinity hash-type http-check id ignore-persist load-server-state-from-file
     log-format log-format-sd log-steps log-tag max-session-srv-conns monitor persist rate-limit
@@ -112,9 +112,13 @@ TIMEOUT_IGNORED = because(HTTP_ONLY, "http-request http-keep-alive tarpit")
 
 _TLS_HINT = "fastlb does not terminate TLS: encrypted connections pass through in 'mode tcp' without it"
 BIND_NOT_YET = words(
-    """accept-netscaler-cip accept-proxy cc expose-fd guid-prefix id idle-ping interface label level
-    maxconn mss name namespace nbconn nice severity-output shards tcp-md5sig tcp-ss tcp-ut thread transparent"""
+    """accept-netscaler-cip accept-proxy cc expose-fd guid-prefix idle-ping label level
+    maxconn namespace nbconn severity-output shards tcp-md5sig tcp-ss thread"""
 )
+BIND_IGNORED = {
+    **because("it tells sockets apart in statistics that fastlb does not have", "id name"),
+    "nice": "all connections are served in turn",
+}
 BIND_REMOVED = {"process": "use 'nbthread' in 'global'"}
 BIND_REFUSED = because(
     _TLS_HINT,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from fastlb.config.args import MAX_COUNT, Args
-from fastlb.config.errors import ConfigError
+from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import KeywordTable
 from fastlb.config.tree import Said
 
 LineOption = Callable[[Args], tuple[str, Any]]
 OptionTable = KeywordTable[LineOption]
+
+MAX_INTERFACE_BYTES = 15  # netdevice(7): IFNAMSIZ, with its zero
 
 
 def parse_options(args: Args, table: OptionTable) -> dict[str, Said[Any]]:
@@ -52,6 +55,15 @@ def number(name: str, low: int, high: int = MAX_COUNT) -> LineOption:
 def time(name: str) -> LineOption:
     """An option with a time of at least 1 ms."""
     return lambda args: (name, args.time_ms(low=1))
+
+
+def interface(args: Args) -> tuple[str, str]:
+    """``interface`` and the name of one."""
+    word = args.need("the name of a network interface")
+    if len(os.fsencode(word.text)) > MAX_INTERFACE_BYTES:
+        message = f"the name of an interface has at most {MAX_INTERFACE_BYTES} bytes: {quote(word.text)}"
+        raise ConfigError(word.location, message)
+    return "interface", word.text
 
 
 def text(name: str, what: str) -> LineOption:

@@ -123,6 +123,10 @@ def _maxconn(section: ProxySection, args: Args) -> None:
     section.set("maxconn", args.integer(0), args)
 
 
+def _backlog(section: ProxySection, args: Args) -> None:
+    section.set("backlog", args.integer(1), args)
+
+
 def _retries(section: ProxySection, args: Args) -> None:
     section.set("retries", args.integer(0), args)
 
@@ -178,6 +182,7 @@ def _monitor_uri(section: ProxySection, args: Args) -> None:
 PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     "keyword",
     {
+        "backlog": Keyword(ProxyKeyword(_backlog, Side.FRONTEND), "n", "for the 'bind' lines that do not say it (4096)"),
         "balance": Keyword(ProxyKeyword(_balance, Side.BACKEND), "algorithm", "how a server is chosen"),
         "bind": Keyword(
             ProxyKeyword(_bind, Side.FRONTEND, in_defaults=False),

@@ -61,6 +61,10 @@ class BindLine:
     backlog: Said[int] | None = None
     defer_accept: Said[bool] | None = None
     tfo: Said[bool] | None = None
+    interface: Said[str] | None = None
+    transparent: Said[bool] | None = None
+    mss: Said[int] | None = None
+    user_timeout: Said[int] | None = None
     mode: Said[int] | None = None
     user: Said[str] | None = None
     uid: Said[int] | None = None
@@ -141,6 +145,7 @@ class Settings:
 
     mode: Said[str] | None = None
     maxconn: Said[int] | None = None
+    backlog: Said[int] | None = None
     default_backend: Said[str] | None = None
     balance: Said[str] | None = None
     allbackups: Said[bool] | None = None

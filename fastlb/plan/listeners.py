@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
 from fastlb.config.globalsection import METRICS_PATH
 from fastlb.config.limits import MAX_METRICS
-from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Global
+from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Global, Said, Settings
 from fastlb.plan.accounts import gid_of, uid_of
 from fastlb.plan.keepalive import client_keepalive
-from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, Keepalive, MetricsBind
+from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles
 from fastlb.plan.values import value_of
@@ -25,17 +26,16 @@ class ListenerPlanner:
     def __init__(self, resolver: Resolver, report: Report) -> None:
         self._resolver = resolver
         self._report = report
-        self._users: dict[Address, Location] = {}
+        self._users: dict[tuple[Address, str | None], Location] = {}
         self._v6only = _system_v6only()
 
     def binds(self, roles: Roles) -> tuple[Bind, ...]:
         """The listening addresses of all frontends."""
         planned: list[Bind] = []
         for number, merged in enumerate(roles.frontends):
-            keepalive = client_keepalive(merged.settings)
             for line in merged.proxy.binds:
                 try:
-                    planned += self._line(line, number, keepalive)
+                    planned += self._line(line, number, merged.settings)
                 except ConfigError as failure:
                     self._report.caught(failure)
         return tuple(planned)
@@ -55,46 +55,56 @@ class ListenerPlanner:
             self._report.error(planned[MAX_METRICS].location, f"more than {MAX_METRICS} addresses serve the metrics")
         return tuple(planned)
 
-    def _line(self, line: BindLine, frontend: int, keepalive: Keepalive | None) -> Iterator[Bind]:
+    def _line(self, line: BindLine, frontend: int, settings: Settings) -> Iterator[Bind]:
         uid, gid = uid_of(line.user, line.uid), gid_of(line.group, line.gid)
+        interface = line.interface.value if line.interface else None
+        backlog = value_of(line.backlog, value_of(settings.backlog, DEFAULT_BACKLOG))
+        keepalive = client_keepalive(settings)
         for part in line.addresses:
-            for address in self._addresses(part):
+            for address in self._addresses(part, interface):
                 v6only = value_of(line.v6only, self._v6only) if address.family == "inet6" else None
                 yield Bind(
-                    key=bind_key(address, v6only),
+                    key=bind_key(address, v6only, interface),
                     frontend=frontend,
                     address=address,
                     location=part.location,
                     v6only=v6only,
-                    backlog=value_of(line.backlog, DEFAULT_BACKLOG),
+                    backlog=backlog,
                     defer_accept=value_of(line.defer_accept, False),
                     tfo=value_of(line.tfo, False),
                     keepalive=keepalive,
+                    interface=interface,
+                    transparent=value_of(line.transparent, False),
+                    mss=value_of(line.mss, 0),
+                    user_timeout_ms=value_of(line.user_timeout, 0),
                     inherited_fd=int(address.host) if address.family == "fd" else None,
                     mode=line.mode.value if line.mode else None,
                     uid=uid,
                     gid=gid,
                 )
 
-    def _addresses(self, part: BindAddress) -> Iterator[Address]:
-        """Every address of one word: a range of ports is many. Those used before are reported, and left out."""
+    def _addresses(self, part: BindAddress, interface: str | None = None) -> Iterator[Address]:
+        """Every address of one word: a range of ports is many. Those used before are reported, and left out.
+
+        The same address on another interface is another one.
+        """
         first = self._resolver.address(part.endpoint, part.location)
         if first is None:
             return
         for port in range(first.port, max(part.last_port, first.port) + 1):
             address = Address(first.family, first.host, port)
-            user = self._users.get(address)
+            user = self._users.get((address, interface))
             if user is not None:
                 self._report.error(part.location, f"{quote(str(address))} is already bound at {user}")
                 continue
-            self._users[address] = part.location
+            self._users[address, interface] = part.location
             yield address
 
     def _metrics_parts(self, line: BindLine) -> Iterator[BindAddress]:
         """The addresses of a 'bind' line that can serve metrics; the others, and any options, are reported."""
-        options = (line.v6only, line.backlog, line.defer_accept, line.tfo, line.mode, line.user, line.uid, line.group)
-        for said in (*options, line.gid):
-            if said is not None:
+        for option in fields(line):
+            said = getattr(line, option.name)
+            if isinstance(said, Said):
                 self._report.error(said.location, "this option is not supported on a metrics listener")
         for part in line.addresses:
             if part.endpoint.kind not in (EndpointKind.INET, EndpointKind.INET6, EndpointKind.NAME):
@@ -106,9 +116,12 @@ class ListenerPlanner:
                 yield part
 
 
-def bind_key(address: Address, v6only: bool | None) -> str:
-    """What identifies a listening address over reloads, such as ``inet6:[::]:443:v6only``."""
-    return f"{address.family}:{address}{':v6only' if v6only else ''}"
+def bind_key(address: Address, v6only: bool | None, interface: str | None = None) -> str:
+    """What identifies a listening address over reloads, such as ``inet6:[::]:443:v6only`` or ``inet:0.0.0.0:80%eth0``.
+
+    A change of what is in it takes another socket, beside the old one until that is empty.
+    """
+    return f"{address.family}:{address}{f'%{interface}' if interface else ''}{':v6only' if v6only else ''}"
 
 
 def _system_v6only() -> bool:

@@ -76,7 +76,10 @@ class Keepalive:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets."""
+    """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets.
+
+    ``mss`` and ``user_timeout_ms`` 0: the kernel's own.
+    """
 
     key: str
     frontend: int
@@ -87,6 +90,10 @@ class Bind:
     defer_accept: bool = False
     tfo: bool = False
     keepalive: Keepalive | None = Keepalive()
+    interface: str | None = None
+    transparent: bool = False
+    mss: int = 0
+    user_timeout_ms: int = 0
     inherited_fd: int | None = None
     mode: int | None = None
     uid: int | None = None

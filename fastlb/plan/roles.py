@@ -14,6 +14,7 @@ _USE_TCP = "write 'mode tcp' in this section: HTTP and TLS pass through it uncha
 # What a metrics listener may say besides 'bind' and its rule: without effect, but HAProxy asks for the timeouts.
 _TOLERATED = {
     "maxconn": "maxconn",
+    "backlog": "backlog",
     "httplog": "option httplog",
     "dontlognull": "option dontlognull",
     "connect": "timeout connect",

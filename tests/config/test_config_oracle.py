@@ -53,6 +53,9 @@ bind *:http|bind localhost:18081|bind ::18081|bind :80:81|bind a@b:80|bind|bind 
 option tcpka|option tcpka x|option clitcpka|no option clitcpka|option srvtcpka|no option srvtcpka|clitcpka-idle 10
 clitcpka-idle 10s|clitcpka-idle 500ms|clitcpka-idle|clitcpka-intvl 5m|clitcpka-cnt 3|clitcpka-cnt x|srvtcpka-idle 10
 no clitcpka-idle|srvtcpka-cnt 3
+bind [::]:18081 interface lo|bind :18081 interface|bind :18081 transparent|bind :18081 mss 500|bind :18081 mss
+bind :18081 mss 0|bind :18081 mss 80000|bind :18081 mss x|bind :18081 tcp-ut 5s|bind :18081 tcp-ut|bind :18081 tcp-ut x
+bind :18081 tcp-ut 0|bind :18081 name a|bind :18081 id 5|bind :18081 nice 5|backlog 5|backlog 5 5|backlog
 bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
 """
 AGREED_BACKEND = """
@@ -74,7 +77,7 @@ server t 127.0.0.1:80 backup weight 0 disabled maxconn 5|server t 127.0.0.1:80 w
 server t localhost:http|server t 127.0.0.1:99999|server t 127.0.0.1:080|server t 127.0.0.1:80-90|bind :18082
 server t 127.0.0.1:80 check port 5 addr 1.2.3.4|server t 127.0.0.1:80 check addr nosuch.invalid|cookie x insert
 option tcpka|option srvtcpka|no option srvtcpka|srvtcpka-idle 10|srvtcpka-intvl 1m|srvtcpka-intvl x|srvtcpka-cnt 127
-srvtcpka-cnt|clitcpka-idle 5|option clitcpka
+srvtcpka-cnt|clitcpka-idle 5|option clitcpka|backlog 5
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
 """
 AGREED_SECTIONS = [
@@ -130,9 +133,11 @@ cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log fd@1 local0|log
 no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 """
 STRICTER_FRONTEND = """
-maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 name a|bind :18081 maxconn 5|bind ipv4@:18081
+maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 maxconn 5|bind ipv4@:18081
 bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|tcp-request inspect-delay 5s
-acl a src 10.0.0.1|log-format x|disabled|bind [::]:18081 interface lo|bind /x defer-accept|bind /x tfo
+acl a src 10.0.0.1|log-format x|disabled|bind /x defer-accept|bind /x tfo
+backlog 0|backlog x|bind :18081 mss 50|bind :18081 mss -40|bind /x interface lo|bind /x transparent|bind /x mss 500
+bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
 clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 """
 STRICTER_BACKEND = """

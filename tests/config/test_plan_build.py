@@ -492,3 +492,22 @@ def test_keepalive(load_text: LoadText, section: str, client: Keepalive | None, 
     plan = plan_of(load_text, f"{TIMEOUTS}{LISTEN}{section} server s 10.0.0.1:80\n")
     assert plan.binds[0].keepalive == client
     assert plan.backends[0].keepalive == server
+
+
+# --- options of a bind ---------------------------------------------------------------------------------------------
+
+
+def test_options_of_a_bind(load_text: LoadText) -> None:
+    text = (
+        f"{TIMEOUTS}listen l\n backlog 7\n bind :80 interface eth0 mss 500 tcp-ut 3s\n bind :80 transparent backlog 9\n"
+    )
+    one, other = plan_of(load_text, text + " server s 10.0.0.1:80\n").binds
+    assert (one.interface, one.mss, one.user_timeout_ms, one.transparent, one.backlog) == ("eth0", 500, 3000, False, 7)
+    assert (other.interface, other.mss, other.user_timeout_ms, other.transparent, other.backlog) == (
+        None,
+        0,
+        0,
+        True,
+        9,
+    )
+    assert (one.key, other.key) == ("inet:0.0.0.0:80%eth0", "inet:0.0.0.0:80")

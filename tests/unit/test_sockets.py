@@ -9,8 +9,9 @@ import pytest
 
 from fastlb import arrivals, sockets
 from fastlb.listeners import WIDE_RANGE, Listeners
-from fastlb.plan.model import Address, Bind, Location, Plan, Process
+from fastlb.plan.model import Address, Bind, Keepalive, Location, Plan, Process
 
+IP_FREEBIND = 15
 HERE = Location("lb.conf", 3, 10)
 
 
@@ -47,6 +48,52 @@ def test_accepted_connections_inherit_the_options(port):
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE) == 1
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
+def inherited(sock):
+    """What a connection accepted by ``sock`` has of mss, tcp-ut and keep-alive's idle time (0: no keep-alive)."""
+    sock.setblocking(True)
+    with socket.create_connection(sock.getsockname()[:2]), sock.accept()[0] as accepted:
+        idle = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        return (
+            accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG),
+            accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+            idle * accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+        )
+
+
+def test_what_is_inherited_changes_while_a_socket_listens(port, listeners):
+    usual, said = tcp(port), tcp(port, mss=500, user_timeout_ms=7000, keepalive=Keepalive(100), transparent=True)
+    listeners.adopt(listeners.prepare(plan(usual), 1))
+    (listener,) = listeners.all()
+    plain = inherited(listener.sock)
+    assert plain[0] > 500
+    assert plain[1:] == (0, 60)
+    listeners.refresh(plan(said))
+    mss, *others = inherited(listener.sock)
+    assert 400 < mss <= 500
+    assert others == [7000, 100]
+    assert listener.sock.getsockopt(socket.IPPROTO_IP, IP_FREEBIND) == 1
+    listeners.refresh(plan(tcp(port, keepalive=None)))
+    assert inherited(listener.sock) == (plain[0], 0, 0)
+    assert listener.sock.getsockopt(socket.IPPROTO_IP, IP_FREEBIND) == 0
+
+
+@pytest.mark.parametrize(("family", "host"), [("inet", "192.0.2.77"), ("inet6", "2001:db8::77")])
+def test_transparent_listens_on_an_address_that_is_not_here(family, host, port, listeners):
+    change = listeners.prepare(plan(Bind("x", 0, Address(family, host, port), HERE, transparent=True)), 2)
+    assert [one.sock.getsockname()[:2] for one in change.opened] == [(host, port)] * 2
+    listeners.abandon(change)
+
+
+def test_interface(port, listeners):
+    with pytest.raises(sockets.BindError, match="there is no interface 'nosuch0'"):
+        sockets.open_tcp(tcp(port, interface="nosuch0"), reuseport=True)
+    listeners.adopt(listeners.prepare(plan(tcp(port, interface="lo")), 1))
+    (listener,) = listeners.all()
+    assert listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) == b"lo\0"
+    with sockets.take_over(tcp(port, interface="lo"), listener.sock.fileno()) as again:
+        assert sockets.is_listener(again)
 
 
 def test_address_in_use_names_the_line_the_address_and_says_so(port):
