@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastlb import _engine, arrivals, kernelsplice, limits, loading, sockets
+from fastlb import _engine, arrivals, kernelsplice, limits, loading, sockets, source
 from fastlb.children import Deployment
 from fastlb.config.errors import Severity
 from fastlb.listeners import Change
@@ -184,7 +184,7 @@ def _refuse_restart_only(old: Plan, new: Plan) -> None:
 
 def _warn(service: Service, old: Plan, new: Plan) -> None:
     """Says what of the plan is in force in another way than it reads."""
-    for text in (service.limits.warning(new), arrivals.fast_open_warning(new)):
+    for text in (service.limits.warning(new), arrivals.fast_open_warning(new), *source.warnings(new)):
         if text:
             service.say(_WARNING, text)
     if kernelsplice.wanted(new) and not service.crew.kernel_splice:

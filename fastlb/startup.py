@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from fastlb import _engine, arrivals, banner, kernelsplice, limits, privileges
+from fastlb import _engine, arrivals, banner, kernelsplice, limits, privileges, source
 from fastlb.crew import Crew, Means
 from fastlb.health.monitor import HealthMonitor
 from fastlb.listeners import Change, Listeners, queue_warning
@@ -89,6 +89,7 @@ def warnings(service: Service) -> list[str]:
         queue_warning(plan),
         arrivals.fast_open_warning(plan),
     ]
+    found += source.warnings(plan)
     unused = [f"the inherited socket {address} is used by no bind" for address in service.listeners.unused(plan)]
     return [one for one in found if one] + unused
 

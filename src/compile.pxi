@@ -80,6 +80,18 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     return (<char *>&row)[:sizeof(row)]
 
 
+cdef int _source_row(plan_source *row, source) except -1:
+    cdef bytes address = _sockaddr(source.address)
+    cdef bytes device = os.fsencode(source.interface or "")
+    row.first_port = source.address.port
+    row.port_count = source.ports
+    if source.address.port or source.address.host not in ("0.0.0.0", "::"):
+        row.address_size = <uint32_t>len(address)
+        memcpy(&row.address[0], <const char *>address, len(address))
+    memcpy(&row.interface[0], <const char *>device, min(len(device), 15))
+    return 0
+
+
 cdef bytes _server_row(server, uint32_t slot, names):
     cdef plan_server row
     cdef bytes address = _sockaddr(server.address)
@@ -89,6 +101,12 @@ cdef bytes _server_row(server, uint32_t slot, names):
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))
     row.name = _name(names, server.name)
+    if server.source is not None:
+        row.flags |= SERVER_SOURCE
+        _source_row(&row.source, server.source)
+    if server.user_timeout_ms:
+        row.flags |= SERVER_USER_TIMEOUT
+        row.user_timeout_ms = server.user_timeout_ms
     return (<char *>&row)[:sizeof(row)]
 
 

@@ -52,13 +52,16 @@ cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
     s.attempts += 1
     cold.attempt_us = w.now_us
     add(&w.row.servers[server.slot].connecting, 1)
-    rc = net_open(family)
-    if rc >= 0:
-        s.server.fd = rc
-        s.server.flags = END_UNIX if family == AF_UNIX else 0
-        rc = net_connect(s.server.fd, server.address, server.address_size)
-        if rc == 0 or rc == -EINPROGRESS:
-            rc = net_watch(w.epoll, s.server.fd, SESSION_EVENTS, session_event_data(w, s, 1))
+    s.server.flags = END_UNIX if family == AF_UNIX else 0
+    if server.flags:
+        rc = source_connect(w, server, &s.server.fd)
+    else:
+        rc = net_open(family)
+        if rc >= 0:
+            s.server.fd = rc
+            rc = net_connect(s.server.fd, server.address, server.address_size)
+    if rc == 0 or rc == -EINPROGRESS:
+        rc = net_watch(w.epoll, s.server.fd, SESSION_EVENTS, session_event_data(w, s, 1))
     if rc < 0:
         connect_failed(w, s, -rc, False)
         return

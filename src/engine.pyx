@@ -47,6 +47,7 @@ cdef extern from "debug.h":
 
 
 cdef enum:
+    SOURCE_TRIES = 256
     PIPES_IDLE_LIMIT = 64
     PIPES_LARGE = 32
     PIPE_LARGE_BYTES = 131072
@@ -99,6 +100,7 @@ include "kernel.pxi"
 include "plan.pxi"
 include "log.pxi"
 include "session.pxi"
+include "source.pxi"
 include "connect.pxi"
 include "close.pxi"
 include "listen.pxi"

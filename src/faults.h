@@ -23,6 +23,7 @@
 #define call_send send
 #define call_splice splice
 #define call_accept4 accept4
+#define call_bind bind
 #define call_connect connect
 #define call_socket socket
 #define call_setsockopt setsockopt
@@ -41,8 +42,8 @@
 #include <string.h>
 
 enum fault_call {
-    CALL_RECV, CALL_SEND, CALL_SPLICE, CALL_ACCEPT4, CALL_CONNECT, CALL_SOCKET, CALL_SETSOCKOPT, CALL_GETSOCKOPT,
-    CALL_EPOLL_CTL, CALL_PIPE2, CALL_FCNTL, CALL_SHUTDOWN, CALL_IOCTL, CALL_KINDS
+    CALL_RECV, CALL_SEND, CALL_SPLICE, CALL_ACCEPT4, CALL_BIND, CALL_CONNECT, CALL_SOCKET, CALL_SETSOCKOPT,
+    CALL_GETSOCKOPT, CALL_EPOLL_CTL, CALL_PIPE2, CALL_FCNTL, CALL_SHUTDOWN, CALL_IOCTL, CALL_KINDS
 };
 
 enum fault_mode { FAULT_NONE, FAULT_ERROR, FAULT_ONE_BYTE, FAULT_HALF };
@@ -151,6 +152,11 @@ static ssize_t call_splice(int source, void *from, int sink, void *to, size_t si
 static int call_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
     return fault_fails(CALL_ACCEPT4, fd) ? -1 : accept4(fd, address, size, flags);
+}
+
+static int call_bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+    return fault_fails(CALL_BIND, fd) ? -1 : bind(fd, address, size);
 }
 
 static int call_connect(int fd, const struct sockaddr *address, socklen_t size)

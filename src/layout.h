@@ -254,12 +254,27 @@ struct plan_backend {
     struct plan_name name;
 };
 
+#define SERVER_SOURCE 1u
+#define SERVER_USER_TIMEOUT 2u
+
+/* Where connections to a server come from. */
+struct plan_source {
+    uint32_t address_size; /* 0: any address */
+    uint8_t address[28];
+    uint16_t first_port;
+    uint16_t port_count; /* 0: a port of the kernel's choice */
+    char interface[16];  /* empty: any */
+};
+
 struct plan_server {
     uint32_t slot;
     uint32_t backend;
+    uint32_t flags; /* 0: nothing to do but to connect */
+    uint32_t user_timeout_ms;
     uint32_t address_size;
     uint8_t address[112];
     struct plan_name name;
+    struct plan_source source;
 };
 
 struct plan_header {

@@ -23,6 +23,8 @@ cdef extern from "layout.h" nogil:
     const uint32_t FRONTEND_DONTLOGNULL
     const uint32_t FRONTEND_KERNEL_SPLICE
     const uint32_t BACKEND_KERNEL_SPLICE
+    const uint32_t SERVER_SOURCE
+    const uint32_t SERVER_USER_TIMEOUT
     const uint32_t NO_INDEX
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
@@ -210,12 +212,22 @@ cdef extern from "layout.h" nogil:
         uint32_t flags
         plan_name name
 
+    ctypedef struct plan_source "struct plan_source":
+        uint32_t address_size
+        uint8_t *address
+        uint16_t first_port
+        uint16_t port_count
+        char *interface
+
     ctypedef struct plan_server "struct plan_server":
         uint32_t slot
         uint32_t backend
+        uint32_t flags
+        uint32_t user_timeout_ms
         uint32_t address_size
         uint8_t *address
         plan_name name
+        plan_source source
 
     ctypedef struct plan_header "struct plan_header":
         uint64_t magic

@@ -23,6 +23,7 @@ cdef extern from "<sys/socket.h>" nogil:
         AF_INET, AF_INET6, AF_UNIX
         SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
         SOL_SOCKET, SO_ERROR, SO_LINGER, SO_OOBINLINE, SO_KEEPALIVE, SO_RCVLOWAT, SO_COOKIE
+        SO_REUSEADDR, SO_BINDTODEVICE
         SHUT_WR
         MSG_NOSIGNAL, MSG_DONTWAIT, MSG_MORE, MSG_PEEK
     int getsockname(int fd, sockaddr *address, socklen_t *size)
@@ -30,7 +31,8 @@ cdef extern from "<sys/socket.h>" nogil:
 
 cdef extern from "<netinet/in.h>" nogil:
     enum:
-        IPPROTO_TCP
+        IPPROTO_IP, IPPROTO_TCP
+        IP_BIND_ADDRESS_NO_PORT
         INET6_ADDRSTRLEN
     struct in_addr:
         uint32_t s_addr
@@ -45,12 +47,13 @@ cdef extern from "<netinet/in.h>" nogil:
         unsigned short sin6_port
         in6_addr sin6_addr
     unsigned short ntohs(unsigned short value)
+    unsigned short htons(unsigned short value)
     uint32_t ntohl(uint32_t value)
 
 
 cdef extern from "<netinet/tcp.h>" nogil:
     enum:
-        TCP_NODELAY, TCP_INFO, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT
+        TCP_NODELAY, TCP_INFO, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT
 
 
 cdef extern from "<arpa/inet.h>" nogil:
@@ -160,6 +163,7 @@ cdef extern from "faults.h" nogil:
     ssize_t send "call_send"(int fd, const void *data, size_t size, int flags)
     ssize_t splice "call_splice"(int source, void *source_at, int sink, void *sink_at, size_t size, unsigned int flags)
     int accept4 "call_accept4"(int fd, sockaddr *address, socklen_t *size, int flags)
+    int bind "call_bind"(int fd, const sockaddr *address, socklen_t size)
     int connect "call_connect"(int fd, const sockaddr *address, socklen_t size)
     int socket "call_socket"(int family, int kind, int protocol)
     int setsockopt "call_setsockopt"(int fd, int level, int name, const void *value, socklen_t size)

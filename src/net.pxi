@@ -85,6 +85,15 @@ cdef void net_keepalive(int fd, int idle_s, int interval_s, int count) noexcept 
     net_set(fd, IPPROTO_TCP, TCP_KEEPCNT, count)
 
 
+cdef int net_bind_to_device(int fd, const char *name) noexcept nogil:
+    # Since Linux 5.7 without a privilege, for a socket's first device.
+    return 0 if setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, 16) == 0 else -errno
+
+
+cdef int net_bind(int fd, const sockaddr_storage *address, uint32_t size) noexcept nogil:
+    return 0 if bind(fd, <const sockaddr *>address, size) == 0 else -errno
+
+
 cdef void net_finish(int fd) noexcept nogil:
     # It fails when the connection is lost already, which epoll reports by itself.
     shutdown(fd, SHUT_WR)

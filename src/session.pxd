@@ -213,6 +213,7 @@ ctypedef struct worker_t:
 
     uint32_t queue_first[20480]
     uint32_t queue_last[20480]
+    uint16_t source_cursors[16384]  # by slot of a server: which port of its range comes next
     uint32_t queued_sessions
     uint8_t queues_dirty  # somebody freed a server: look at the queues
 

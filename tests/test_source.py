@@ -46,7 +46,7 @@ assignment stats worker
 kernelsplice
 health listeners
 logs ports sockets privileges steering
-balance holders arrivals inherit seccomp limits loading settings shm
+balance holders arrivals inherit source seccomp limits loading settings shm
 admin plan
 bpf config
 control heartbeat backoff notify pidfile places process reaper linux host

@@ -68,6 +68,21 @@ def parse_server(text: str, where: Location, report: Report) -> Endpoint:
     return endpoint
 
 
+def parse_source(text: str, where: Location, *, ranges: bool) -> tuple[Endpoint, int]:
+    """Where connections come from, and the last port of a range; port 0 is any."""
+    if parse_local(text, where) is not None:
+        raise ConfigError(where, f"'source' needs an IP address or '*', not {quote(text)}")
+    host, port = split_port(text)
+    if not port or (port.isascii() and port.isdigit() and not port.strip("0")):
+        return parse_host(host, where, 0, text), 0
+    spread = _RANGE.fullmatch(port)
+    if spread and not ranges:
+        hint = "give each server a 'source' with a range of its own"
+        raise ConfigError(where, f"'source' of a section takes one port, not a range: {quote(text)}", hint)
+    first, last = _port_range(port, text, where)
+    return parse_host(host, where, first, text), last
+
+
 def parse_log_target(text: str, where: Location) -> Endpoint | str:
     """The target of a ``log`` line: ``stdout``, ``stderr``, a path, or an address whose port defaults to 514."""
     if text in ("stdout", "stderr"):
@@ -164,12 +179,17 @@ def _bind_address(text: str, where: Location) -> BindAddress:
             else "write address:port, or *:port for every address"
         )
         raise ConfigError(where, f"missing port in {quote(text)}", hint)
+    low, high = _port_range(port, text, where)
+    return BindAddress(parse_host(host, where, low, text), high, where)
+
+
+def _port_range(port: str, text: str, where: Location) -> tuple[int, int]:
     spread = _RANGE.fullmatch(port)
     first, last = (spread[1], spread[2]) if spread else (port, port)
     low, high = _port(first, text, where), _port(last, text, where)
     if high < low:
         raise ConfigError(where, f"the port range {quote(port)} ends before it begins")
-    return BindAddress(parse_host(host, where, low, text), high, where)
+    return low, high
 
 
 def _port(port: str, text: str, where: Location) -> int:

@@ -55,7 +55,7 @@ PROXY_NOT_YET = words(
     enabled error-log-format external-check filter filter-sequence force-be-switch force-persist fullconn guid
     hash-balance-factor hash-preserve-affinity hash-type http-check id ignore-persist load-server-state-from-file
     log-format log-format-sd log-steps log-tag max-session-srv-conns monitor persist rate-limit
-    server-state-file-name server-template source stick stick-table tcp-check
+    server-state-file-name server-template stick stick-table tcp-check
     tcp-request tcp-response transparent use-server use_backend"""
 )
 PROXY_IGNORED = because(
@@ -136,7 +136,7 @@ SERVER_NOT_YET = words(
     no-check-reuse-pool no-check-send-proxy no-check-sni-auto no-check-ssl no-send-proxy no-send-proxy-v2
     no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error on-marked-down on-marked-up
     proxy-v2-options resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2 send-proxy-v2-ssl
-    send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard slowstart socks4 source stick strict-maxconn tcp-md5sig tcp-ut tfo
+    send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard slowstart socks4 stick strict-maxconn tcp-md5sig tfo
     track usesrc"""
 )
 SERVER_REFUSED = {

@@ -16,6 +16,7 @@ from fastlb.config.logline import parse_log
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
 from fastlb.config.proxysection import PLACES, ProxySection, Side, warn_wrong_side
 from fastlb.config.serverline import parse_default_server, parse_server_line
+from fastlb.config.source import source_statement
 from fastlb.config.statistics import parse_monitor_uri, parse_statistics
 from fastlb.config.summary import Topic
 from fastlb.config.tree import Said
@@ -131,6 +132,10 @@ def _retries(section: ProxySection, args: Args) -> None:
     section.set("retries", args.integer(0), args)
 
 
+def _source(section: ProxySection, args: Args) -> None:
+    section.set("source", source_statement(args), args)
+
+
 def _timeout(section: ProxySection, args: Args) -> None:
     word = args.need(f"the name of a timeout: one of {', '.join(TIMEOUTS.supported)}")
     timeout = TIMEOUTS.find(word, args.report)
@@ -182,7 +187,9 @@ def _monitor_uri(section: ProxySection, args: Args) -> None:
 PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     "keyword",
     {
-        "backlog": Keyword(ProxyKeyword(_backlog, Side.FRONTEND), "n", "for the 'bind' lines that do not say it (4096)"),
+        "backlog": Keyword(
+            ProxyKeyword(_backlog, Side.FRONTEND), "n", "for the 'bind' lines that do not say it (4096)"
+        ),
         "balance": Keyword(ProxyKeyword(_balance, Side.BACKEND), "algorithm", "how a server is chosen"),
         "bind": Keyword(
             ProxyKeyword(_bind, Side.FRONTEND, in_defaults=False),
@@ -235,6 +242,11 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             ProxyKeyword(_server, Side.BACKEND, strict=True, in_defaults=False),
             "name address [options]",
             "a server, and how it is used and checked",
+        ),
+        "source": Keyword(
+            ProxyKeyword(_source, Side.BACKEND),
+            "address[:port] [interface name]",
+            "where connections to servers, and checks, come from",
         ),
         "srvtcpka-cnt": Keyword(
             ProxyKeyword(probes("server_keepalive_count"), Side.BACKEND),

@@ -9,6 +9,7 @@ from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, flag, number, parse_options, time
 from fastlb.config.names import check_name
+from fastlb.config.source import server_source
 from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOptions
 
 MAX_WEIGHT = 256
@@ -71,6 +72,12 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "enabled": Keyword(flag("disabled", False), "", "undoes the 'disabled' of 'default-server'"),
         "maxconn": Keyword(
             number("maxconn", 0), "n", "connections at a time; beyond, clients wait in the queue (0: any)"
+        ),
+        "source": Keyword(
+            server_source, "address[:port[-port]] [interface name]", "where connections to it and its checks come from"
+        ),
+        "tcp-ut": Keyword(
+            lambda args: ("user_timeout", args.time_ms()), "time", "how long what was sent may stay unacknowledged"
         ),
     },
     not_yet=known.SERVER_NOT_YET,

@@ -52,6 +52,15 @@ class BindAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLine:
+    """Where connections to servers come from; port 0 is any, ``last_port`` is above ``endpoint.port`` for a range."""
+
+    endpoint: Endpoint
+    last_port: int
+    interface: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BindLine:
     """One ``bind`` line: its addresses and the options they share. ``user`` and ``group`` are names or numbers."""
 
@@ -88,6 +97,8 @@ class ServerOptions:
     backup: Said[bool] | None = None
     disabled: Said[bool] | None = None
     maxconn: Said[int] | None = None
+    source: Said[SourceLine] | None = None
+    user_timeout: Said[int] | None = None
 
 
 NO_OPTIONS = ServerOptions()
@@ -156,6 +167,7 @@ class Settings:
     httplog: Said[bool] | None = None
     dontlognull: Said[bool] | None = None
     kernel_splice: Said[bool] | None = None
+    source: Said[SourceLine] | None = None
     client_keepalive: Said[bool | None] | None = None
     client_keepalive_idle: Said[int] | None = None
     client_keepalive_interval: Said[int] | None = None

@@ -23,5 +23,8 @@ def host(snapshot: Snapshot) -> Iterator[Metric]:
     yield gauge(
         "host_ephemeral_ports", "Ports there are for connections to one address.", [(_NO_LABELS, stats.ephemeral_ports)]
     )
-    in_use = [(Labels(address=address), count) for address, count in stats.ports_in_use]
+    in_use = [
+        (Labels(address=one.address, **({"source": one.source} if one.source else {})), one.in_use)
+        for one in stats.ports_in_use
+    ]
     yield gauge("host_ephemeral_ports_in_use", "Ports in use for connections to this address of servers.", in_use)

@@ -7,6 +7,7 @@ import select
 import socket
 import struct
 
+from fastlb import source
 from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
 from fastlb.plan.model import Address, Check
 
@@ -41,11 +42,8 @@ class TcpProbe:
 
     def start(self) -> Verdict | None:
         """Open the socket and connect. None means: wait for ``events``. Raises nothing: an OSError is a verdict."""
-        address = self.check.address
         try:
-            self.sock = socket.socket(_FAMILIES[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-            self.sock.connect(socket_address(address))
+            self._connect()
         except BlockingIOError as error:
             if error.errno == errno.EINPROGRESS:
                 return None
@@ -74,6 +72,24 @@ class TcpProbe:
         if self.sock is not None:
             self.sock.close()
             self.sock = None
+
+    def _connect(self) -> None:
+        """From the source of the server, if it has one: what hinders that is our own trouble, and EADDRNOTAVAIL."""
+        address, origin = self.check.address, self.check.source
+        for port in source.ports(origin) if origin else (0,):
+            self.close()
+            self.sock = socket.socket(_FAMILIES[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            if origin is not None and not source.can_bind(self.sock, origin, port):
+                continue
+            try:
+                self.sock.connect(socket_address(address))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+            else:
+                return
+        raise OSError(errno.EADDRNOTAVAIL, "")
 
     def _refused(self, error: OSError) -> Verdict:
         return of_errno(error.errno or 0, connecting=True, stream_address=self.check.address.port == 0)

@@ -160,6 +160,29 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where connections to a server come from: an address (any for the kernel's choice), ports and an interface.
+
+    ``address.port`` is the first of a range up to ``last_port``; both are 0 for a port of the kernel's choice.
+    """
+
+    address: Address
+    last_port: int = 0
+    interface: str | None = None
+
+    @property
+    def ports(self) -> int:
+        """How many ports there are in the range, 0 without one."""
+        return self.last_port - self.address.port + 1 if self.address.port else 0
+
+    def __str__(self) -> str:
+        host = f"[{self.address.host}]" if self.address.family == "inet6" else self.address.host
+        ports = f":{self.address.port}" if self.address.port else ""
+        ports += f"-{self.last_port}" if self.ports > 1 else ""
+        return f"{host}{ports}{f' interface {self.interface}' if self.interface else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """How a server's health is probed. Times as HAProxy counts them: from the end of one check to the next start.
 
@@ -177,11 +200,15 @@ class Check:
     connect_ms: int = DEFAULT_INTER_MS
     read_ms: int = 0
     request: bytes = b""
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One destination. ``check`` is None when it is not checked (it is then always up)."""
+    """One destination. ``check`` is None when it is not checked (it is then always up).
+
+    ``source`` is None where the kernel chooses everything, ``user_timeout_ms`` 0 where it keeps its own.
+    """
 
     name: str
     backend: int
@@ -192,6 +219,8 @@ class Server:
     disabled: bool = False
     maxconn: int = 0
     check: Check | None = None
+    source: Source | None = None
+    user_timeout_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

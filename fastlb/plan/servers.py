@@ -15,6 +15,7 @@ from fastlb.plan.model import (
     Server,
 )
 from fastlb.plan.resolve import Resolver
+from fastlb.plan.sources import SourcePlanner
 from fastlb.plan.values import Merged, value_of
 
 _ANY = ("0.0.0.0", "::")
@@ -28,6 +29,7 @@ class ServerPlanner:
     def __init__(self, resolver: Resolver, report: Report) -> None:
         self._resolver = resolver
         self._report = report
+        self._sources = SourcePlanner(resolver, report)
 
     def servers(self, merged: Merged, backend: int) -> list[Server]:
         """The servers of one backend, in their order. Names used twice are reported."""
@@ -53,6 +55,7 @@ class ServerPlanner:
             message = f"the server address {quote(str(address))} is no address to connect to"
             self._report.error(line.address.location, message)
             return None
+        source = self._sources.source(options, merged.settings, address)
         return Server(
             name=line.name,
             backend=backend,
@@ -63,6 +66,8 @@ class ServerPlanner:
             disabled=value_of(options.disabled, False),
             maxconn=value_of(options.maxconn, 0),
             check=self._check(line, options, merged.settings, address),
+            source=source,
+            user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,
         )
 
     def _check(self, line: ServerLine, options: ServerOptions, settings: Settings, server: Address) -> Check | None:
@@ -87,6 +92,7 @@ class ServerPlanner:
             connect_ms=min(connect, inter),
             read_ms=limit,
             request=kind.request if isinstance(kind, HttpCheck) else b"",
+            source=self._sources.source(options, settings, address),
         )
 
     def _check_address(self, line: ServerLine, options: ServerOptions, server: Address) -> Address | None:

@@ -76,6 +76,14 @@ server t 127.0.0.1:80 no-check no-backup enabled|server t 127.0.0.1:80 no-disabl
 server t 127.0.0.1:80 backup weight 0 disabled maxconn 5|server t 127.0.0.1:80 weight 10 weight 20
 server t localhost:http|server t 127.0.0.1:99999|server t 127.0.0.1:080|server t 127.0.0.1:80-90|bind :18082
 server t 127.0.0.1:80 check port 5 addr 1.2.3.4|server t 127.0.0.1:80 check addr nosuch.invalid|cookie x insert
+source 127.0.0.1|source 127.0.0.1:0|source 127.0.0.1:5000|source 127.0.0.1:5000-6000|source *|source 0.0.0.0|source
+source ::1|source localhost|source 127.0.0.1 interface lo|source * interface lo|source 127.0.0.1 foo
+source 127.0.0.1 interface|source 127.0.0.1:99999|source 127.0.0.1:x|source 127.0.0.1:+5|source fd@3|source 127.0.0.1:
+server t 127.0.0.1:81 source 127.0.0.1:5000-6000|server t 127.0.0.1:81 source 127.0.0.1:6000-5000|usesrc clientip
+server t 127.0.0.1:81 source *:5000-5010 interface lo check|server t 127.0.0.1:81 source|no source
+server t 127.0.0.1:81 source ::1|server t 127.0.0.1:81 source 127.0.0.1 foo|server t /x source 127.0.0.1
+server t 127.0.0.1:81 tcp-ut 5s|server t 127.0.0.1:81 tcp-ut|server t 127.0.0.1:81 tcp-ut 0|server t /x tcp-ut 5
+default-server source 127.0.0.1|server t 127.0.0.1:81 usesrc clientip
 option tcpka|option srvtcpka|no option srvtcpka|srvtcpka-idle 10|srvtcpka-intvl 1m|srvtcpka-intvl x|srvtcpka-cnt 127
 srvtcpka-cnt|clitcpka-idle 5|option clitcpka|backlog 5
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
@@ -148,7 +156,9 @@ server t 127.0.0.1:+5|server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|serv
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
 server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 send-proxy|server t 127.0.0.1:80 check addr 1.2.3.4:5
 server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none|server t 127.0.0.1:80 slowstart 5s
-server t $NOPE:80|default-server
+server t $NOPE:80|default-server|source [::1]:5000|source 127.0.0.1 usesrc clientip|source /x|source 127.0.0.1:80
+server t [::1]:80 source 127.0.0.1|source 127.0.0.1 interface abcdefghijklmnopqrs
+server t 127.0.0.1:81 source 127.0.0.1 usesrc client
 """
 STRICTER_SECTIONS = [
     BACKEND,  # nothing to listen on: HAProxy finds out when it starts

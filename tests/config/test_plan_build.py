@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastlb.plan.load import LoadResult, load
-from fastlb.plan.model import Address, Check, CheckKind, Keepalive, Plan, Server
+from fastlb.plan.model import Address, Check, CheckKind, Keepalive, Plan, Server, Source
 
 LoadText = Callable[..., LoadResult]
 
@@ -511,3 +511,36 @@ def test_options_of_a_bind(load_text: LoadText) -> None:
         9,
     )
     assert (one.key, other.key) == ("inet:0.0.0.0:80%eth0", "inet:0.0.0.0:80")
+
+
+# --- where connections to servers come from ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "options", "expected"),
+    [
+        ("", "", None),
+        ("", "source 10.9.9.9", Source(Address("inet", "10.9.9.9"))),
+        ("", "source 10.9.9.9:0", Source(Address("inet", "10.9.9.9"))),
+        ("", "source 10.9.9.9:5000", Source(Address("inet", "10.9.9.9", 5000), 5000)),
+        ("", "source 10.9.9.9:5000-5009 interface eth1", Source(Address("inet", "10.9.9.9", 5000), 5009, "eth1")),
+        ("", "source * interface eth1", Source(Address("inet", "0.0.0.0"), 0, "eth1")),
+        ("", "source [::]:5000", Source(Address("inet", "0.0.0.0", 5000), 5000)),
+        (" source 10.9.9.9\n", "", Source(Address("inet", "10.9.9.9"))),
+        (" source 10.9.9.9\n", "source 10.9.9.8", Source(Address("inet", "10.9.9.8"))),
+        (" source 10.9.9.9\n", "source *", None),
+        (" default-server source 10.9.9.9\n source 10.9.9.7\n", "", Source(Address("inet", "10.9.9.9"))),
+    ],
+)
+def test_source(load_text: LoadText, section: str, options: str, expected: Source | None) -> None:
+    server = server_of(load_text, f"check {options}", section=section)
+    assert server.source == expected
+    assert server.check is not None
+    assert server.check.source == expected
+
+
+def test_source_is_inherited_and_no_matter_of_unix_sockets(load_text: LoadText) -> None:
+    text = f"{TIMEOUTS} source 10.9.9.9\n{LISTEN} server s 10.0.0.1:80 tcp-ut 3s\n server u /x tcp-ut 3s\n"
+    one, other = plan_of(load_text, text).servers
+    assert (one.source, one.user_timeout_ms) == (Source(Address("inet", "10.9.9.9")), 3000)
+    assert (other.source, other.user_timeout_ms) == (None, 0)

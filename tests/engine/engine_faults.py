@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fastlb import _engine
 
 CALLS = (
-    "recv", "send", "splice", "accept4", "connect", "socket", "setsockopt", "getsockopt", "epoll_ctl", "pipe2",
-    "fcntl", "shutdown", "ioctl",
+    "recv", "send", "splice", "accept4", "bind", "connect", "socket", "setsockopt", "getsockopt", "epoll_ctl",
+    "pipe2", "fcntl", "shutdown", "ioctl",
 )  # fmt: skip
 ERROR, ONE_BYTE, HALF = 1, 2, 3
 
@@ -57,6 +57,7 @@ POSSIBLE = {
     "send": (*SHORT, *errors("EAGAIN EINTR"), *errors("ECONNRESET EPIPE ENOMEM", False)),
     "splice": (*SHORT, *errors("EAGAIN EINTR ENOMEM"), *errors("ECONNRESET EPIPE ETIMEDOUT EINVAL", False)),
     "accept4": errors("EAGAIN EINTR ECONNABORTED EMFILE ENOBUFS"),
+    "bind": errors("EADDRINUSE EADDRNOTAVAIL ENOBUFS"),
     "connect": errors("EINTR EAGAIN ECONNREFUSED EADDRNOTAVAIL ENETUNREACH"),
     "socket": errors("EMFILE ENFILE ENOBUFS"),
     "setsockopt": errors("ENOBUFS EPERM"),

@@ -8,11 +8,13 @@ import random
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine_actors import Acked, Actor, Finish, Read, ReadToEnd, Reset, Send, Step
 from engine_inside import Inside, listen, open_descriptors
 from engine_workers import make_plan
+
+from fastlb.plan.model import Address, Source
 
 IDLE_LIMIT_MS = 2000 * float(os.environ.get("FASTLB_PATIENCE", "1"))  # of turns in which no peer gets anywhere
 REQUEST = b"Where is it?"
@@ -34,6 +36,7 @@ class Life:
     refused: bool = False
     receive_bytes: int = 0
     send_bytes: int = 0
+    source: Source | None = None
     early: bool = False  # the clients do what they can before the engine first turns
 
 
@@ -73,6 +76,10 @@ LIVES = {
         (Read(len(ANSWER)), Send(BULK[:300_000]), Acked(), Reset()), (Send(ANSWER), ReadToEnd()), client_end="",
         server_end="rst",
     ),
+    "the connection comes from a port of a range": Life(
+        (Send(REQUEST), ReadToEnd()), (Read(len(REQUEST)), Send(ANSWER), Finish(), ReadToEnd()),
+        source=Source(Address("inet", "127.0.0.7", 23000), 23099),
+    ),
     "queued": Life(
         (Send(REQUEST), ReadToEnd()), (Read(len(REQUEST)), Send(ANSWER), Finish(), ReadToEnd()), clients=2, maxconn=1
     ),
@@ -91,6 +98,7 @@ class Scene:
         plan = make_plan(
             ports, maxconn=life.maxconn, retries=5, redispatch=-1, connect_ms=20, client_ms=60_000, queue_ms=60_000
         )
+        plan = replace(plan, servers=tuple(replace(server, source=life.source) for server in plan.servers))
         self.inside = Inside(plan, life.send_bytes)
         self.servers: list[Actor] = []
         self.clients: list[Actor] = []

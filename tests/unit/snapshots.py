@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from fastlb import _engine
 from fastlb.health.model import ServerHealth
-from fastlb.ports import HostStats
+from fastlb.ports import HostStats, PortsTowards
 from fastlb.stats import (
     BackendCounts,
     BackendStats,
@@ -103,7 +103,9 @@ def snapshot_of(*servers: ServerStats, **master: Any) -> Snapshot:
     names = dict.fromkeys(server.backend for server in servers)
     return Snapshot(
         info,
-        HostStats(3, 4, 28232, (("127.0.0.1:1", 2),)),
+        HostStats(
+            3, 4, 28232, (PortsTowards("127.0.0.1:1", "", 2, 28232), PortsTowards("127.0.0.1:1", "127.0.0.9", 1, 28232))
+        ),
         tuple(
             WorkerStats(index, 11 + index, info.worker_restarts[index], 0.25, counts_of(WorkerCounts))
             for index in range(info.workers)

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from observed import check_of, tcp
 from fastlb.health.http import READ_LIMIT_BYTES, judge
 from fastlb.health.runner import Job, Runner
 from fastlb.health.verdict import Outcome, Verdict, of_errno
-from fastlb.plan.model import Address, Check, CheckKind
+from fastlb.plan.model import Address, Check, CheckKind, Source
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -363,3 +364,21 @@ def test_nothing_is_left_open() -> None:
     counts = {asyncio.run(run()) for _ in range(5)}
     assert len(counts) == 1
     assert tcp(1).port == 1
+
+
+@pytest.mark.parametrize("source", [Source(tcp(0)), Source(tcp(23100), 23109), Source(tcp(0), 0, "lo")])
+def test_a_check_comes_from_the_source_of_its_server(source: Source) -> None:
+    source = replace(source, address=replace(source.address, host="127.0.0.9"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        verdict, _ = asyncio.run(verdict_of(check_of(server.getsockname()[1], source=source)))
+        host, port = server.accept()[1]
+    assert verdict.outcome is Outcome.PASS
+    assert host == "127.0.0.9"
+    assert source.ports == 0 or source.address.port <= port <= source.last_port
+
+
+def test_a_source_that_is_not_here_says_nothing_about_the_server() -> None:
+    source = Source(Address("inet", "192.0.2.7"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        verdict, _ = asyncio.run(verdict_of(check_of(server.getsockname()[1], source=source)))
+    assert verdict.outcome is Outcome.UNKNOWN
