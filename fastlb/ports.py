@@ -18,6 +18,7 @@ from fastlb import host
 from fastlb.plan.model import Address, Server, Source
 
 WARN_AT = 0.8
+_ANY = ("0.0.0.0", "::")
 WARN_EVERY_S = 60.0
 
 
@@ -85,8 +86,8 @@ class PortWatch:
         in_use: Counter[_Way] = Counter()
         closed_before, self._closed = self._closed, {}
         for server, slot, (sessions, closed) in zip(servers, slots, view.ports(slots), strict=True):
-            if not server.address.port:
-                continue
+            if not server.address.port or server.address.host in _ANY:
+                continue  # no port at all, or many destinations
             way = server.address, server.source
             in_use[way] += sessions
             self._closed[slot] = closed

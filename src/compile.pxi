@@ -104,6 +104,11 @@ cdef bytes _server_row(server, uint32_t slot, names):
     if server.source is not None:
         row.flags |= SERVER_SOURCE
         _source_row(&row.source, server.source)
+    if server.address.host in ("0.0.0.0", "::"):
+        row.flags |= SERVER_CLIENTS_ADDRESS
+    if server.port_offset is not None:
+        row.flags |= SERVER_CLIENTS_PORT
+        row.port_offset = server.port_offset
     if server.user_timeout_ms:
         row.flags |= SERVER_USER_TIMEOUT
         row.user_timeout_ms = server.user_timeout_ms

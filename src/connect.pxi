@@ -54,7 +54,7 @@ cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
     add(&w.row.servers[server.slot].connecting, 1)
     s.server.flags = END_UNIX if family == AF_UNIX else 0
     if server.flags:
-        rc = source_connect(w, server, &s.server.fd)
+        rc = source_connect(w, s, &s.server.fd)
     else:
         rc = net_open(family)
         if rc >= 0:

@@ -256,6 +256,8 @@ struct plan_backend {
 
 #define SERVER_SOURCE 1u
 #define SERVER_USER_TIMEOUT 2u
+#define SERVER_CLIENTS_ADDRESS 4u /* the one that the client wanted to reach */
+#define SERVER_CLIENTS_PORT 8u    /* likewise, plus port_offset */
 
 /* Where connections to a server come from. */
 struct plan_source {
@@ -271,6 +273,7 @@ struct plan_server {
     uint32_t backend;
     uint32_t flags; /* 0: nothing to do but to connect */
     uint32_t user_timeout_ms;
+    int32_t port_offset;
     uint32_t address_size;
     uint8_t address[112];
     struct plan_name name;

@@ -32,7 +32,7 @@ cdef extern from "<sys/socket.h>" nogil:
 cdef extern from "<netinet/in.h>" nogil:
     enum:
         IPPROTO_IP, IPPROTO_TCP
-        IP_BIND_ADDRESS_NO_PORT
+        IP_BIND_ADDRESS_NO_PORT, IP_TRANSPARENT
         INET6_ADDRSTRLEN
     struct in_addr:
         uint32_t s_addr
@@ -49,6 +49,13 @@ cdef extern from "<netinet/in.h>" nogil:
     unsigned short ntohs(unsigned short value)
     unsigned short htons(unsigned short value)
     uint32_t ntohl(uint32_t value)
+
+
+cdef extern from * nogil:
+    """
+    #define SO_ORIGINAL_DST 80 /* linux/netfilter_ipv4.h, which does not go with netinet/in.h */
+    """
+    const int SO_ORIGINAL_DST
 
 
 cdef extern from "<netinet/tcp.h>" nogil:

@@ -54,6 +54,30 @@ cdef int net_connect(int fd, const uint8_t *address, uint32_t size) noexcept nog
     return -EINPROGRESS if errno == EINTR else -errno
 
 
+cdef int net_destination(int fd, sockaddr_storage *address, bint *ours) noexcept nogil:
+    # Where the client wanted to go: what netfilter has diverted here (REDIRECT, DNAT) knows more than the socket.
+    # `ours`: nothing has diverted it, neither that nor a transparent socket.
+    cdef sockaddr_storage before
+    cdef socklen_t size = sizeof(sockaddr_storage)
+    if getsockname(fd, <sockaddr *>address, &size) == -1:
+        return -errno
+    size = sizeof(before)
+    memset(&before, 0, sizeof(before))
+    if address.ss_family == AF_INET and getsockopt(fd, IPPROTO_IP, SO_ORIGINAL_DST, &before, &size) == 0:
+        ours[0] = memcmp(&before, address, size) == 0 and not net_is_transparent(fd)
+        address[0] = before
+    else:
+        ours[0] = not net_is_transparent(fd)
+    return 0
+
+
+cdef bint net_is_transparent(int fd) noexcept nogil:
+    # One bit of the socket, whatever its family.
+    cdef int yes = 0
+    cdef socklen_t size = sizeof(yes)
+    return getsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &yes, &size) == 0 and yes != 0
+
+
 cdef int net_error(int fd) noexcept nogil:
     # SO_ERROR is cleared by reading it: only for sockets that are not connected yet.
     cdef int error = 0

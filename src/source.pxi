@@ -1,6 +1,8 @@
-# Servers of which more is said than where they are: a connection comes from the address, port or interface that was
-# asked for. A port of a range serves several destinations at a time: it is bound with SO_REUSEADDR, and connect() says
-# when it is in use towards this one. So no worker has to know of the ports of the others, and each can use all of them.
+# Servers of which more is said than an address: a connection goes where the client wanted to go, in part or in whole,
+# and comes from the address, port or interface that was asked for.
+#
+# A port of a range serves several destinations at a time: it is bound with SO_REUSEADDR, and connect() says when it is
+# in use towards this one. So no worker has to know of the ports of the others, and each can use all of them.
 
 cdef int source_bind(worker_t *w, plan_server *server, int fd) noexcept nogil:
     # 0; -EADDRINUSE: another port may do; what else the kernel says is one trouble, and our own.
@@ -26,24 +28,59 @@ cdef int source_bind(worker_t *w, plan_server *server, int fd) noexcept nogil:
     return rc if rc == 0 or rc == -EADDRINUSE else -EADDRNOTAVAIL
 
 
-cdef int source_connect(worker_t *w, plan_server *server, int *fd) noexcept nogil:
-    # What net_open() and net_connect() are for others. `fd` is open or -1, whatever the answer is.
-    cdef int tries = min(<int>server.source.port_count, SOURCE_TRIES)
-    cdef int rc
-    while True:
-        fd[0] = -1
-        rc = net_open((<sockaddr *>server.address).sa_family)
-        if rc < 0:
-            return rc
-        fd[0] = rc
-        if server.flags & SERVER_USER_TIMEOUT:
-            net_set(fd[0], IPPROTO_TCP, TCP_USER_TIMEOUT, <int>server.user_timeout_ms)
-        rc = source_bind(w, server, fd[0]) if server.flags & SERVER_SOURCE else 0
+cdef int source_target(session_t *s, sockaddr_storage *address, socklen_t *size) noexcept nogil:
+    # Where to connect to. A client that came by a unix socket wanted to go to no port: no server is to blame for that.
+    cdef plan_server *server = s.target
+    cdef sockaddr_storage asked
+    cdef bint ours
+    cdef uint16_t port
+    memcpy(address, server.address, server.address_size)
+    size[0] = server.address_size
+    if not server.flags & (SERVER_CLIENTS_ADDRESS | SERVER_CLIENTS_PORT):
+        return 0
+    if net_destination(s.client.fd, &asked, &ours) < 0 or asked.ss_family == AF_UNIX:
+        return -EADDRNOTAVAIL
+    port = (<sockaddr_in *>address).sin_port
+    if server.flags & SERVER_CLIENTS_PORT:
+        port = htons(<uint16_t>(ntohs((<sockaddr_in *>&asked).sin_port) + server.port_offset))
+    if server.flags & SERVER_CLIENTS_ADDRESS:
+        if ours and port == (<sockaddr_in *>&asked).sin_port:
+            return -EADDRNOTAVAIL  # it would come back to us, again and again
+        address[0] = asked
+        size[0] = sizeof(sockaddr_in) if asked.ss_family == AF_INET else sizeof(sockaddr_in6)
+    (<sockaddr_in *>address).sin_port = port  # sin6_port has the same place
+    return 0
+
+
+cdef int source_open(worker_t *w, session_t *s, int family, int *fd) noexcept nogil:
+    # A socket that is ready to connect. `fd` is open or -1, whatever the answer is.
+    cdef plan_server *server = s.target
+    cdef int rc = net_open(family)
+    fd[0] = max(rc, -1)
+    if rc < 0:
+        return rc
+    if server.flags & SERVER_USER_TIMEOUT:
+        net_set(rc, IPPROTO_TCP, TCP_USER_TIMEOUT, <int>server.user_timeout_ms)
+    return source_bind(w, server, rc) if server.flags & SERVER_SOURCE else 0
+
+
+cdef int source_connect(worker_t *w, session_t *s, int *fd) noexcept nogil:
+    # What net_open() and net_connect() are for other servers, and `fd` as above.
+    cdef sockaddr_storage address
+    cdef socklen_t size
+    cdef int tries = min(<int>s.target.source.port_count, SOURCE_TRIES)
+    cdef int rc = source_target(s, &address, &size)
+    fd[0] = -1
+    while rc == 0:
+        rc = source_open(w, s, address.ss_family, fd)
         if rc == 0:
-            rc = net_connect(fd[0], server.address, server.address_size)
+            rc = net_connect(fd[0], <uint8_t *>&address, size)
             if rc == -EADDRNOTAVAIL and tries:
                 rc = -EADDRINUSE
         tries -= 1
         if rc != -EADDRINUSE or tries <= 0:
             return rc
         net_close(fd[0])
+        fd[0] = -1
+        rc = 0
+    return rc

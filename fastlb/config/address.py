@@ -50,22 +50,22 @@ def parse_bind(text: str, where: Location) -> tuple[BindAddress, ...]:
     return tuple(_bind_address(part, where) for part in parts)
 
 
-def parse_server(text: str, where: Location, report: Report) -> Endpoint:
-    """The address of a ``server``: a host with a port, or a local socket."""
+def parse_server(text: str, where: Location, report: Report) -> tuple[Endpoint, int | None]:
+    """The address of a ``server``: a host with a port, or a local socket. ``*`` is where the client wanted to go.
+
+    The second is None, or what is added to the port that the client connected to, when the server has none of its own.
+    """
     local = parse_local(text, where)
     if local is not None:
         if local.kind is EndpointKind.FD:
             raise ConfigError(where, f"a server cannot be a file descriptor: {quote(text)}")
-        return local
+        return local, None
     if "://" in text:
         raise ConfigError(where, f"a server is an address, not a URL: {quote(text)}", "write host:port")
     host, port = split_port(text)
-    number = _server_port(text, port, where, report)
-    endpoint = parse_host(host, where, number, text)
-    if endpoint.host in _ANY:
-        message = f"{quote(text)} means the address the client wanted to reach, which is not supported yet"
-        raise ConfigError(where, message, f"write 127.0.0.1:{number} for this machine")
-    return endpoint
+    offset = _port_offset(text, port, where)
+    number = _server_port(text, port, where, report) if port and offset is None else 0
+    return parse_host(host, where, number, text), offset
 
 
 def parse_source(text: str, where: Location, *, ranges: bool) -> tuple[Endpoint, int]:
@@ -203,15 +203,21 @@ def _port(port: str, text: str, where: Location) -> int:
     return number
 
 
-def _server_port(text: str, port: str | None, where: Location, report: Report) -> int:
-    """The port of a server. What HAProxy derives from the client's destination port is refused by name."""
+def _port_offset(text: str, port: str | None, where: Location) -> int | None:
+    """What is added to the client's destination port, for a server with no port, with 0, or with a signed number."""
     if not port or (port.isascii() and port.isdigit() and not port.strip("0")):
-        message = (
-            f"the server address {quote(text)} has no port; using the client's destination port is not supported yet"
-        )
-        raise ConfigError(where, message, "write address:port")
-    if port[0] in "+-":
-        raise ConfigError(where, f"the port offset in {quote(text)} is not supported yet", "write address:port")
+        return 0
+    if port[0] not in "+-":
+        return None
+    digits = port[1:]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9 or int(digits) > MAX_PORT:
+        message = f"invalid port offset {quote(port)} in {quote(text)}: a number within 0 and {MAX_PORT} is expected"
+        raise ConfigError(where, message)
+    return int(port)
+
+
+def _server_port(text: str, port: str, where: Location, report: Report) -> int:
+    """The port of a server that has one of its own."""
     if _RANGE.fullmatch(port):
         raise ConfigError(where, f"a server has one port, not a range: {quote(text)}")
     digits, slash, path = port.partition("/")

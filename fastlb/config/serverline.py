@@ -22,12 +22,12 @@ def parse_server_line(args: Args, defaults: ServerOptions) -> ServerLine:
     name = check_name(name_word, "server")
     word = args.need("an address after the name, such as '10.0.0.1:80'")
     try:
-        address = parse_server(expand_address(word, args.environ, args.report), word.location, args.report)
+        address, offset = parse_server(expand_address(word, args.environ, args.report), word.location, args.report)
     except ConfigError:
         _options(args)  # whatever is wrong there is reported in the same go
         raise
     own = _options(args)
-    return ServerLine(name, name_word.location, Said(address, word.location), own, defaults)
+    return ServerLine(name, name_word.location, Said(address, word.location), offset, own, defaults)
 
 
 def parse_default_server(args: Args) -> ServerOptions:

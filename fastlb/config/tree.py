@@ -106,11 +106,15 @@ NO_OPTIONS = ServerOptions()
 
 @dataclass(frozen=True, slots=True)
 class ServerLine:
-    """One ``server`` line. ``defaults`` is what the ``default-server`` lines above it in its section said."""
+    """One ``server`` line. ``defaults`` is what the ``default-server`` lines above it in its section said.
+
+    ``port_offset`` is None, or what is added to the port that the client connected to.
+    """
 
     name: str
     location: Location
     address: Said[Endpoint]
+    port_offset: int | None
     own: ServerOptions
     defaults: ServerOptions
 

@@ -207,7 +207,9 @@ class Check:
 class Server:
     """One destination. ``check`` is None when it is not checked (it is then always up).
 
-    ``source`` is None where the kernel chooses everything, ``user_timeout_ms`` 0 where it keeps its own.
+    ``source`` is None where the kernel chooses everything, ``user_timeout_ms`` 0 where it keeps its own. The address
+    ``0.0.0.0`` or ``::`` is the one that the client wanted to reach; with a ``port_offset``, the port is the client's
+    destination port plus that.
     """
 
     name: str
@@ -221,6 +223,7 @@ class Server:
     check: Check | None = None
     source: Source | None = None
     user_timeout_ms: int = 0
+    port_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastlb.config.errors import Location, Report, quote
-from fastlb.config.tree import HttpCheck, ServerLine, ServerOptions, Settings, merged_options
+from fastlb.config.tree import EndpointKind, HttpCheck, ServerLine, ServerOptions, Settings, merged_options
 from fastlb.plan.model import (
     DEFAULT_FALL,
     DEFAULT_INTER_MS,
@@ -51,7 +51,7 @@ class ServerPlanner:
         address = self._resolver.address(line.address.value, line.address.location)
         if address is None:
             return None
-        if address.host in _ANY:
+        if address.host in _ANY and line.address.value.kind is EndpointKind.NAME:
             message = f"the server address {quote(str(address))} is no address to connect to"
             self._report.error(line.address.location, message)
             return None
@@ -68,6 +68,7 @@ class ServerPlanner:
             check=self._check(line, options, merged.settings, address),
             source=source,
             user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,
+            port_offset=line.port_offset,
         )
 
     def _check(self, line: ServerLine, options: ServerOptions, settings: Settings, server: Address) -> Check | None:
@@ -107,6 +108,10 @@ class ServerPlanner:
             if line.own.port is not None:
                 self._report.warning(line.own.port.location, "'port' has no effect on a unix socket")
             return base
+        if base.host in _ANY:
+            message = f"the check of server {quote(line.name)} has no address: the server is where a client wants to go"
+            self._report.error(line.location, message, "add 'addr'")
+            return None
         port = value_of(options.port, server.port)
         if port == 0:
             where = options.addr.location if options.addr else line.location

@@ -79,6 +79,10 @@ server t 127.0.0.1:80 check port 5 addr 1.2.3.4|server t 127.0.0.1:80 check addr
 source 127.0.0.1|source 127.0.0.1:0|source 127.0.0.1:5000|source 127.0.0.1:5000-6000|source *|source 0.0.0.0|source
 source ::1|source localhost|source 127.0.0.1 interface lo|source * interface lo|source 127.0.0.1 foo
 source 127.0.0.1 interface|source 127.0.0.1:99999|source 127.0.0.1:x|source 127.0.0.1:+5|source fd@3|source 127.0.0.1:
+server t 127.0.0.1|server t 127.0.0.1:0|server t 127.0.0.1:|server t *:80|server t :80|server t 0.0.0.0:80|server t *
+server t $NOPE:80|server t 127.0.0.1:+5|server t 127.0.0.1:-5|server t *:+5|server t [::]:80|server t 0.0.0.0
+server t localhost|server t 127.0.0.1:+5 check|server t 127.0.0.1:+5 check port 5|server t * check addr 127.0.0.1 port 5
+server t ::
 server t 127.0.0.1:81 source 127.0.0.1:5000-6000|server t 127.0.0.1:81 source 127.0.0.1:6000-5000|usesrc clientip
 server t 127.0.0.1:81 source *:5000-5010 interface lo check|server t 127.0.0.1:81 source|no source
 server t 127.0.0.1:81 source ::1|server t 127.0.0.1:81 source 127.0.0.1 foo|server t /x source 127.0.0.1
@@ -151,12 +155,12 @@ clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 STRICTER_BACKEND = """
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
 hash-type consistent|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2
-server t 127.0.0.1|server t 127.0.0.1:0|server t 127.0.0.1:|server t *:80|server t :80|server t 0.0.0.0:80
-server t 127.0.0.1:+5|server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
+server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80
+server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
 server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 send-proxy|server t 127.0.0.1:80 check addr 1.2.3.4:5
 server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none|server t 127.0.0.1:80 slowstart 5s
-server t $NOPE:80|default-server|source [::1]:5000|source 127.0.0.1 usesrc clientip|source /x|source 127.0.0.1:80
+default-server|source [::1]:5000|source 127.0.0.1 usesrc clientip|source /x|source 127.0.0.1:80
 server t [::1]:80 source 127.0.0.1|source 127.0.0.1 interface abcdefghijklmnopqrs
 server t 127.0.0.1:81 source 127.0.0.1 usesrc client
 """

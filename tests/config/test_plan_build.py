@@ -544,3 +544,39 @@ def test_source_is_inherited_and_no_matter_of_unix_sockets(load_text: LoadText) 
     one, other = plan_of(load_text, text).servers
     assert (one.source, one.user_timeout_ms) == (Source(Address("inet", "10.9.9.9")), 3000)
     assert (other.source, other.user_timeout_ms) == (None, 0)
+
+
+# --- servers where the client wanted to go -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "port", "offset"),
+    [
+        ("10.0.0.1:80", "10.0.0.1", 80, None),
+        ("10.0.0.1", "10.0.0.1", 0, 0),
+        ("10.0.0.1:", "10.0.0.1", 0, 0),
+        ("10.0.0.1:00", "10.0.0.1", 0, 0),
+        ("10.0.0.1:+8000", "10.0.0.1", 0, 8000),
+        ("10.0.0.1:-10", "10.0.0.1", 0, -10),
+        ("[2001:db8::1]", "2001:db8::1", 0, 0),
+        ("*", "0.0.0.0", 0, 0),
+        ("*:80", "0.0.0.0", 80, None),
+        (":+1", "0.0.0.0", 0, 1),
+        ("[::]:80", "::", 80, None),
+    ],
+)
+def test_where_a_server_is(load_text: LoadText, written: str, host: str, port: int, offset: int | None) -> None:
+    server = plan_of(load_text, f"{TIMEOUTS}{LISTEN} server s {written}\n").servers[0]
+    assert (server.address.host, server.address.port, server.port_offset) == (host, port, offset)
+
+
+def test_checks_of_servers_that_are_where_the_client_goes(load_text: LoadText) -> None:
+    section = f"{TIMEOUTS}{LISTEN}"
+    plan = plan_of(load_text, f"{section} server s 10.0.0.1 check port 99\n server t * check addr 10.0.0.2 port 5\n")
+    assert [server.check and str(server.check.address) for server in plan.servers] == ["10.0.0.1:99", "10.0.0.2:5"]
+    assert said(load_text, f"{section} server s 10.0.0.1:+5 check\n") == [
+        "8:9: error: the check of server 's' has no port; add 'port'"
+    ]
+    assert said(load_text, f"{section} server s *:80 check\n") == [
+        "8:9: error: the check of server 's' has no address: the server is where a client wants to go; add 'addr'"
+    ]
