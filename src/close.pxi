@@ -26,15 +26,14 @@ cdef bint session_resets_client(worker_t *w, session_t *s, uint8_t cause, bint u
     # A FIN would tell the client that all is well: never after an abort of the server's or our own end, nor in the
     # middle of what the server said. With bytes of the client's unread the kernel resets by itself, but those that a
     # program left for us it does not see.
-    return (cause == CAUSE_SERVER_ABORT or cause == CAUSE_SHUTDOWN or s.client.flags & END_DEAD != 0
+    return (cause == CAUSE_SHUTDOWN or (s.client.flags | s.server.flags) & END_DEAD != 0
             or flow_is_cut(w, s, &s.down, &s.server, cause) or (s.kernel != 0 and up_is_cut))
 
 
 cdef bint session_resets_server(session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:
     # As long as its FIN is unseen nothing more is wanted from it; RST leaves no TIME_WAIT on a port of ours.
     return cause != CAUSE_NORMAL and (
-        s.server.flags & END_FIN_READ == 0 or s.server.flags & END_DEAD != 0 or cause == CAUSE_CLIENT_ABORT
-        or up_is_cut)
+        s.server.flags & END_FIN_READ == 0 or (s.client.flags | s.server.flags) & END_DEAD != 0 or up_is_cut)
 
 
 cdef void session_say_fin(session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAYOUT_VERSION 2u
+#define LAYOUT_VERSION 3u
 #define SHM_MAGIC 0x666173746c622d73ull  /* "fastlb-s" */
 #define PLAN_MAGIC 0x666173746c622d70ull /* "fastlb-p" */
 
@@ -24,13 +24,13 @@
 #define MAX_QUEUES (MAX_BACKENDS + MAX_SERVERS)
 #define ARENA_ENTRIES (64u << 20)
 #define HISTOGRAM_CELLS 128
-#define MAX_CAUSES 16
+#define MAX_CAUSES 32
 #define LOG_RING_BYTES (1u << 20)
 #define LOG_LINE_BYTES 1024
 
 #define CACHE_LINE _Alignas(64)
 
-/* ---- why a session ended; the order is the order of CAUSES in engine.pyx ---- */
+/* ---- why a session ended; causes.h has the words ---- */
 enum cause {
     CAUSE_NORMAL = 0,
     CAUSE_CLIENT_ABORT = 1,
@@ -47,7 +47,11 @@ enum cause {
     CAUSE_RESOURCE = 12,
     CAUSE_SHUTDOWN = 13,
     CAUSE_WORKER_LOST = 14, /* counted by the master, for the sessions of a worker that died */
-    CAUSE_COUNT = 15,
+    CAUSE_QUEUE_CLIENT_TIMEOUT = 15,
+    CAUSE_QUEUE_NO_SERVER = 16,
+    CAUSE_NO_BACKEND = 17,
+    CAUSE_RESOURCE_DATA = 18,
+    CAUSE_COUNT = 19,
 };
 
 /* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */

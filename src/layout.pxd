@@ -49,6 +49,10 @@ cdef extern from "layout.h" nogil:
         CAUSE_RESOURCE
         CAUSE_SHUTDOWN
         CAUSE_WORKER_LOST
+        CAUSE_QUEUE_CLIENT_TIMEOUT
+        CAUSE_QUEUE_NO_SERVER
+        CAUSE_NO_BACKEND
+        CAUSE_RESOURCE_DATA
         CAUSE_COUNT
 
     enum:
@@ -276,3 +280,12 @@ cdef extern from "layout.h" nogil:
     void sub(uint64_t *p, uint64_t n)
     uint32_t histogram_cell(uint64_t us)
     uint64_t histogram_bound(uint32_t cell)
+
+
+cdef extern from "causes.h" nogil:
+    ctypedef struct cause_text "struct cause_text":
+        const char *word
+        const char *code
+        const char *meaning
+
+    const cause_text *CAUSE_TEXTS

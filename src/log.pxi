@@ -6,17 +6,11 @@ cdef enum:
     LOG_KIND_SESSION = 0
 
 cdef void log_state(uint8_t cause, uint8_t state, char *code) noexcept nogil:
-    # HAProxy manual, "Session state at disconnection": who ended it, and in which phase.
-    cdef const char *who = b"-CScsSscCSsCRK"
-    code[0] = who[cause]
-    if cause == CAUSE_NORMAL:
-        code[1] = b'-'
-    elif state == SESSION_QUEUED:
-        code[1] = b'Q'
-    elif state == SESSION_ESTABLISHED or state == SESSION_LINGERING:
-        code[1] = b'D'
-    else:
-        code[1] = b'C'
+    # See causes.h. What ends a session in any phase has D there, and says here in which it was.
+    code[0] = CAUSE_TEXTS[cause].code[0]
+    code[1] = CAUSE_TEXTS[cause].code[1]
+    if code[1] == b'D' and state < SESSION_ESTABLISHED:
+        code[1] = b'Q' if state == SESSION_QUEUED else b'C'
     code[2] = 0
 
 

@@ -128,7 +128,7 @@ cdef bint queue_serve_first(worker_t *w, uint32_t queue) noexcept nogil:
     queue_leave(w, s)
     if verdict == PICK_NONE:
         add(&w.row.backends[s.backend.slot].no_server_total, 1)
-        session_close(w, s, CAUSE_NO_SERVER)
+        session_close(w, s, CAUSE_QUEUE_NO_SERVER)
     else:
         connect_begin(w, s)
     return True

@@ -120,6 +120,7 @@ cdef int flow_send(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *s
     if <uint32_t>n < size:
         sink.flags &= ~END_WRITABLE
         if flow_keep(w, f, w.scratch + n, size - <uint32_t>n) < 0:
+            s.cause = CAUSE_RESOURCE_DATA
             return PUMP_SINK_DEAD
     return PUMP_MORE
 

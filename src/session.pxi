@@ -64,7 +64,7 @@ cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
     elif s.state == SESSION_ESTABLISHED:
         session_close(w, s, CAUSE_CLIENT_TIMEOUT if client else CAUSE_SERVER_TIMEOUT)
     elif client:
-        session_close(w, s, CAUSE_CONNECT_CLIENT_TIMEOUT)
+        session_close(w, s, CAUSE_QUEUE_CLIENT_TIMEOUT if s.state == SESSION_QUEUED else CAUSE_CONNECT_CLIENT_TIMEOUT)
     elif s.state == SESSION_QUEUED:
         session_close(w, s, CAUSE_QUEUE_TIMEOUT)
     elif s.state == SESSION_WAITING:
@@ -162,7 +162,7 @@ cdef void session_run(worker_t *w, session_t *s) noexcept nogil:
         connect_event(w, s)
     elif s.state == SESSION_ACCEPTED:
         if s.backend == NULL:
-            session_close(w, s, CAUSE_NO_SERVER)
+            session_close(w, s, CAUSE_NO_BACKEND)
         else:
             session_assign(w, s)
 
@@ -208,7 +208,8 @@ cdef void session_dead(worker_t *w, session_t *s, bint client, bint read_to_end)
     cdef end_t *lost = &s.client if client else &s.server
     cdef flow_t *to_it = &s.down if client else &s.up
     cdef flow_t *from_it = &s.up if client else &s.down
-    s.cause = CAUSE_CLIENT_ABORT if client else CAUSE_SERVER_ABORT
+    if s.cause == CAUSE_NORMAL:  # else it was our own fault, and is told already
+        s.cause = CAUSE_CLIENT_ABORT if client else CAUSE_SERVER_ABORT
     lost.flags |= END_DEAD | END_READABLE
     flow_drop(w, to_it)
     to_it.state = FLOW_SHUT

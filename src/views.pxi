@@ -6,23 +6,8 @@ MAX_FRONTENDS = MAX_FRONTENDS_C
 MAX_BACKENDS = MAX_BACKENDS_C
 MAX_SERVERS = MAX_SERVERS_C
 HISTOGRAM_CELLS = HISTOGRAM_CELLS_C
-CAUSES = (
-    ("normal", "--", "both sides finished"),
-    ("client_abort", "CD", "the client reset the connection or vanished"),
-    ("server_abort", "SD", "the server reset the connection or vanished"),
-    ("client_timeout", "cD", "nothing moved for the client's timeout"),
-    ("server_timeout", "sD", "nothing moved for the server's timeout"),
-    ("connect_failed", "SC", "no attempt to connect to a server succeeded"),
-    ("connect_timeout", "sC", "the server did not answer the connect in time"),
-    ("client_timeout_waiting", "cC", "the client's timeout ran out before a server was connected"),
-    ("client_left_connecting", "CC", "the client left while the server was being connected"),
-    ("no_server", "SC", "no server was usable"),
-    ("queue_timeout", "sQ", "no server had room before the queue's timeout"),
-    ("client_left_queue", "CQ", "the client left while it waited for a server"),
-    ("resource", "RC", "the balancer ran out of ports, descriptors or memory"),
-    ("shutdown", "KD", "the balancer was stopped"),
-    ("worker_lost", "KD", "the worker that served it died"),
-)
+CAUSES = tuple([(CAUSE_TEXTS[k].word.decode(), CAUSE_TEXTS[k].code.decode(), CAUSE_TEXTS[k].meaning.decode())
+                for k in range(CAUSE_COUNT)])
 _ENDED = tuple(f"ended_{cause}_total" for cause in range(MAX_CAUSES))
 WORKER_FIELDS = (
     "pid", "heartbeat_ms", "generation", "oldest_generation", "sessions", "sessions_total", "accepts_total",
@@ -196,7 +181,7 @@ cdef class Shm:
         return (<uint8_t *>self.row(worker) - <uint8_t *>self.control, SHM_ROW_BYTES)
 
     cdef tuple total(self, size_t offset, uint32_t fields):
-        cdef uint64_t sums[64]
+        cdef uint64_t sums[96]
         cdef uint64_t *words
         cdef uint64_t number
         cdef uint32_t k

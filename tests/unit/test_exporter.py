@@ -170,3 +170,10 @@ def test_five_thousand_servers() -> None:
     assert time.process_time() - began < 5
     assert text.count(b"fastlb_server_sessions{") == 5000
     assert len(text) < 40_000_000
+
+
+def test_the_document_has_each_reason_and_its_code() -> None:
+    text = (DOCUMENT.parent / "operations.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(..)`[^|]*|none) \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+    unseen = {"worker_lost"}  # nobody is left to write its line
+    assert dict(rows) == {word: "" if word in unseen else code for word, code, _ in _engine.CAUSES}
