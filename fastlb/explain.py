@@ -13,7 +13,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from fastlb import limits
+from fastlb.config import tree
 from fastlb.config.errors import Location
+from fastlb.config.logformat import format_text
 from fastlb.config.proxykeywords import TIMEOUTS
 from fastlb.config.proxyoptions import OPTIONS
 from fastlb.config.tree import (
@@ -28,8 +30,8 @@ from fastlb.config.tree import (
     merged_options,
     merged_settings,
 )
-from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server
-from fastlb.plan.values import Merged
+from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server, SessionLog
+from fastlb.plan.values import Merged, value_of
 from fastlb.settings import Settings
 
 _COLUMN = 52
@@ -50,7 +52,7 @@ _SAID = {"workers": "nbthread", "read_ms": "check_timeout", "kind": "check"}
 # What identifies a thing or orders it in the plan, or is told in another way.
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
-    "backend", "check", "request", "inherited_fd", "kind",
+    "backend", "check", "request", "inherited_fd", "kind", "session_log", "moment", "line", "error_line", "data",
 }  # fmt: skip
 # Of what has not been said: the field that counts instead, and its name.
 _DERIVED = {
@@ -156,9 +158,23 @@ def _frontend(number: int, merged: Merged, plan: Plan, settings: Settings) -> It
     if frontend.backend >= 0:
         origin = _origin(said.default_backend) if said.default_backend else "derived from being a 'listen'"
         yield Row(f"default_backend {plan.backends[frontend.backend].name}", origin)
+    yield from _session_log(frontend, said)
     for field, row in _rows(frontend, lambda name: getattr(said, name, None)):
         by_option = field == "maxconn" and settings.proxy_maxconn and not (said.maxconn and said.maxconn.value)
         yield Row(row.text, "command line, -N") if by_option else row
+
+
+def _session_log(frontend: Frontend, said: tree.Settings) -> Iterator[Row]:
+    line = said.log_format if said.log_format and said.log_format.value else None
+    if line is None:
+        tcplog = said.tcplog or said.httplog
+        yield Row(f"option tcplog {_text('', tcplog is not None)}", _origin(tcplog))
+    formats = (("log-format", line), ("error-log-format", said.error_log_format), ("log-format-sd", said.log_format_sd))
+    for name, one in formats:
+        if one is not None:
+            yield Row(f"{name} '{format_text(one.value)}'", _origin(one))
+    yield Row(f"option logasap {_text('', value_of(said.logasap, False))}", _origin(said.logasap))
+    yield from (row for _, row in _rows(frontend.session_log, lambda name: getattr(said, name, None)))
 
 
 def _backend(backend: Backend, merged: Merged) -> Iterator[Row]:
@@ -247,7 +263,7 @@ def name_of(thing: Any, field: str) -> str:
     spelled = base.replace("_", "-")
     if field in _NAMES:
         return _NAMES[field]
-    if isinstance(thing, (Frontend, Backend)):
+    if isinstance(thing, (Frontend, Backend, SessionLog)):
         return _TIMEOUTS.get(base) or (f"option {spelled}" if spelled in OPTIONS.supported else spelled)
     return "timeout connect" if (type(thing), field) == (Check, "connect_ms") else spelled
 

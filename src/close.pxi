@@ -122,14 +122,16 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     session_count_bytes(w, s, reset_client, reset_server)
     session_count_end(w, s, cause, reset_server)
     session_say_fin(s, cause, up_is_cut)
+    if s.frontend.log & LOG_ADDRESSES:
+        log_addresses(w, s)
     flow_drop(w, &s.up)
     flow_drop(w, &s.down)
     session_close_end(&s.client, reset_client)
     session_close_end(&s.server, reset_server)
     timer_unlink(w, index)
     session_leave_backend(w, s, state)
-    if s.frontend.flags & FRONTEND_TCPLOG:
-        log_session(w, s, state)
+    if s.frontend.log & LOG_AT_END:
+        log_ended(w, s)
     sub(&w.row.frontends[s.frontend.slot].sessions, 1)
     sub(&w.row.counters.sessions, 1)
     sub(&w.row.counters.connections, 1)

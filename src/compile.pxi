@@ -38,21 +38,54 @@ cdef plan_name _name(names, str text):
     return name
 
 
-cdef bytes _frontend_row(frontend, uint32_t slot, names):
+_ADDRESSES = frozenset(range(PIECE_FRONTEND_IP, PIECE_SERVER_PORT + 1))
+_MOMENTS = (0, LOG_AT_ACCEPT, LOG_AT_CONNECT | LOG_AT_END, LOG_AT_END)
+
+
+def _log_flags(log):
+    """LOG_… of a frontend's SessionLog."""
+    kinds = {piece.kind for piece in (*log.line, *log.error_line, *log.data)}
+    flags = _MOMENTS[log.moment]
+    for wanted, flag in (
+        (log.error_line, LOG_AT_END),
+        (log.dontlognull, LOG_NOT_NULL),
+        (log.dontlog_normal, LOG_NOT_NORMAL),
+        (log.log_separate_errors, LOG_ERRORS_APART),
+        (kinds & _ADDRESSES, LOG_ADDRESSES),
+        (PIECE_SESSION_NUMBER in kinds, LOG_NUMBERED),
+        (PIECE_LINE_NUMBER in kinds, LOG_COUNTED),
+    ):
+        flags |= flag if wanted else 0
+    return flags
+
+
+cdef plan_line _line(line, pieces, names):
+    # Append the pieces of a line to the table.
+    cdef plan_line row
+    cdef plan_piece piece
+    row.first = <uint32_t>len(pieces)
+    row.count = <uint32_t>len(line)
+    for part in line:
+        piece.kind = part.kind
+        piece.flags = part.flags
+        piece.text = _name(names, part.text)
+        pieces.append((<char *>&piece)[:sizeof(piece)])
+    return row
+
+
+cdef bytes _frontend_row(frontend, uint32_t slot, pieces, names):
     cdef plan_frontend row
     memset(&row, 0, sizeof(row))
     row.slot = slot
     row.backend = NO_INDEX if frontend.backend < 0 else <uint32_t>frontend.backend
-    if frontend.logs:
-        row.flags |= FRONTEND_LOG
-        if frontend.tcplog:
-            row.flags |= FRONTEND_TCPLOG
-    if frontend.dontlognull:
-        row.flags |= FRONTEND_DONTLOGNULL
     if frontend.kernel_splice:
         row.flags |= FRONTEND_KERNEL_SPLICE
     row.client_ms = frontend.client_ms
     row.client_fin_ms = frontend.client_fin_ms
+    row.log = _log_flags(frontend.session_log)
+    row.line = _line(frontend.session_log.line, pieces, names)
+    row.error_line = _line(frontend.session_log.error_line, pieces, names)
+    row.data = _line(frontend.session_log.data, pieces, names)
     row.name = _name(names, frontend.name)
     return (<char *>&row)[:sizeof(row)]
 
@@ -154,6 +187,7 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
     """
     cdef plan_header head
     blob = bytearray(sizeof(plan_header))
+    pieces = []
     names = bytearray()
     memset(&head, 0, sizeof(head))
     head.magic = PLAN_MAGIC
@@ -163,7 +197,7 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
     head.bind_offset = _table(blob, [_bind_row(b) for b in plan.binds])
     head.frontend_count = <uint32_t>len(plan.frontends)
     head.frontend_offset = _table(
-        blob, [_frontend_row(f, slot, names) for f, slot in zip(plan.frontends, frontend_slots, strict=True)])
+        blob, [_frontend_row(f, slot, pieces, names) for f, slot in zip(plan.frontends, frontend_slots, strict=True)])
     head.backend_count = <uint32_t>len(plan.backends)
     head.backend_offset = _table(
         blob, [_backend_row(b, slot, names) for b, slot in zip(plan.backends, backend_slots, strict=True)])
@@ -172,6 +206,8 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
         blob, [_server_row(s, slot, names) for s, slot in zip(plan.servers, server_slots, strict=True)])
     head.slot_count = <uint32_t>(max(server_slots, default=-1) + 1)
     head.slot_offset = _table(blob, _slot_table(server_slots))
+    head.piece_count = <uint32_t>len(pieces)
+    head.piece_offset = _table(blob, pieces)
     head.names_bytes = <uint32_t>len(names)
     head.names_offset = _table(blob, [names])
     head.total_bytes = <uint32_t>len(blob)

@@ -124,6 +124,8 @@ cdef void connect_failed(worker_t *w, session_t *s, int error, bint timed_out) n
     # Nothing has been forwarded, so another attempt is safe.
     cdef uint64_t pause_ms
     connect_count_failure(w, s, error, timed_out)
+    if s.frontend.log & LOG_ADDRESSES:
+        log_addresses(w, s)
     session_close_end(&s.server, True)
     s.state = SESSION_WAITING
     if s.attempts > s.backend.retries:
@@ -151,6 +153,8 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     s.state = SESSION_ESTABLISHED
     s.deadline_ms = NEVER
     s.active_ms = w.now_ms
+    if s.frontend.log & LOG_AT_CONNECT:
+        log_connected(w, s)
     if s.backend.keepalive_idle_s and not s.server.flags & END_UNIX:
         net_keepalive(
             s.server.fd, s.backend.keepalive_idle_s, s.backend.keepalive_interval_s, s.backend.keepalive_count)

@@ -3,7 +3,7 @@
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memset, strlen
 
 from layout cimport *
 from linux cimport *
@@ -98,6 +98,7 @@ include "relay.pxi"
 include "promote.pxi"
 include "kernel.pxi"
 include "plan.pxi"
+include "line.pxi"
 include "log.pxi"
 include "session.pxi"
 include "source.pxi"

@@ -26,7 +26,7 @@
 #define HISTOGRAM_CELLS 128
 #define MAX_CAUSES 32
 #define LOG_RING_BYTES (1u << 20)
-#define LOG_LINE_BYTES 1024
+#define LOG_LINE_BYTES 8192
 
 #define CACHE_LINE _Alignas(64)
 
@@ -99,10 +99,12 @@ struct backend_shared {
 
 struct frontend_shared {
     CACHE_LINE uint64_t paused; /* mask: workers that stopped accepting for it */
+    uint64_t lines;             /* fetch_add: log lines, where a format counts them */
 };
 
 struct shm_shared {
     CACHE_LINE uint64_t paused; /* mask: workers that stopped accepting for the limit of the service */
+    uint64_t sessions; /* fetch_add: sessions of frontends whose log format numbers them */
     struct frontend_shared frontends[MAX_FRONTENDS];
     struct backend_shared backends[MAX_BACKENDS];
 };
@@ -193,9 +195,11 @@ struct worker_row {
     CACHE_LINE uint8_t log_ring[LOG_RING_BYTES];
 };
 
-/* A record in the ring: this header, then `size` bytes of text, padded to 8. size 0 = skip to the ring's start. */
+/* A record in the ring: this header, then `size` bytes of text, padded to 8. size 0 = skip to the ring's start.
+ * The text's first `data_size` bytes are structured data, for targets in format rfc5424. */
 struct log_record {
-    uint32_t size;
+    uint16_t size;
+    uint16_t data_size;
     uint8_t level;
     uint8_t kind;
     uint16_t frontend; /* slot */
@@ -215,9 +219,6 @@ _Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the
 /* ---- a compiled plan: one sealed memfd, offsets from its start, no pointer ---- */
 #define NO_INDEX 0xffffffffu
 
-#define FRONTEND_LOG 1u
-#define FRONTEND_TCPLOG 2u
-#define FRONTEND_DONTLOGNULL 4u
 #define FRONTEND_KERNEL_SPLICE 8u
 #define BACKEND_KERNEL_SPLICE 1u
 
@@ -225,6 +226,75 @@ struct plan_name {
     uint32_t offset;
     uint32_t size;
 };
+
+/* A log line, compiled: pieces that follow each other. fastlb/config/logpieces.py has the same numbers. */
+enum piece_kind {
+    PIECE_TEXT = 0,
+    PIECE_CLIENT_IP = 1,
+    PIECE_CLIENT_PORT = 2,
+    PIECE_FRONTEND_IP = 3,
+    PIECE_FRONTEND_PORT = 4,
+    PIECE_BACKEND_IP = 5,
+    PIECE_BACKEND_PORT = 6,
+    PIECE_SERVER_IP = 7,
+    PIECE_SERVER_PORT = 8,
+    PIECE_BACKEND = 9,
+    PIECE_SERVER = 10,
+    PIECE_SERVER_NAME = 11,
+    PIECE_STATE = 12,
+    PIECE_REASON = 13,
+    PIECE_DATE = 14,
+    PIECE_DATE_GMT = 15,
+    PIECE_DATE_LOCAL = 16,
+    PIECE_TIMESTAMP = 17,
+    PIECE_MILLISECONDS = 18,
+    PIECE_NOW_S = 19,
+    PIECE_NOW_MS = 20,
+    PIECE_NOW_US = 21,
+    PIECE_QUEUE_MS = 22,
+    PIECE_CONNECT_MS = 23,
+    PIECE_DATA_MS = 24,
+    PIECE_TOTAL_MS = 25,
+    PIECE_BYTES_DOWN = 26,
+    PIECE_BYTES_UP = 27,
+    PIECE_PROCESS_SESSIONS = 28,
+    PIECE_FRONTEND_SESSIONS = 29,
+    PIECE_BACKEND_SESSIONS = 30,
+    PIECE_SERVER_SESSIONS = 31,
+    PIECE_RETRIES = 32,
+    PIECE_SERVER_QUEUE = 33,
+    PIECE_BACKEND_QUEUE = 34,
+    PIECE_PID = 35,
+    PIECE_LINE_NUMBER = 36,
+    PIECE_SESSION_NUMBER = 37,
+};
+
+#define PIECE_QUOTE 1u
+#define PIECE_HEX 2u
+#define PIECE_ESCAPE 4u
+#define PIECE_DASH 8u    /* nothing shows as "-" */
+#define PIECE_SAMPLE 16u /* quotes go around numbers, too */
+
+struct plan_piece {
+    uint16_t kind;
+    uint16_t flags;
+    struct plan_name text;
+};
+
+struct plan_line {
+    uint32_t first; /* piece */
+    uint32_t count;
+};
+
+#define LOG_AT_ACCEPT 1u
+#define LOG_AT_CONNECT 2u /* or at the end, if that was not reached */
+#define LOG_AT_END 4u
+#define LOG_NOT_NULL 16u
+#define LOG_NOT_NORMAL 32u
+#define LOG_ERRORS_APART 64u
+#define LOG_ADDRESSES 128u /* a line shows addresses that the sockets know */
+#define LOG_NUMBERED 256u  /* … the session's number */
+#define LOG_COUNTED 512u   /* … the line's number */
 
 struct plan_bind {
     uint32_t frontend;
@@ -236,6 +306,10 @@ struct plan_frontend {
     uint32_t flags;
     uint32_t client_ms;
     uint32_t client_fin_ms;
+    uint32_t log; /* LOG_… */
+    struct plan_line line;
+    struct plan_line error_line; /* empty: the same */
+    struct plan_line data;       /* structured data of rfc5424 before it */
     struct plan_name name;
 };
 
@@ -294,6 +368,7 @@ struct plan_header {
     uint32_t backend_count, backend_offset;
     uint32_t server_count, server_offset;
     uint32_t slot_count, slot_offset; /* slot of a server -> its index, or NO_INDEX */
+    uint32_t piece_count, piece_offset;
     uint32_t names_offset, names_bytes;
 };
 

@@ -18,9 +18,6 @@ cdef extern from "layout.h" nogil:
         SERVER_WEIGHT_SHIFT
     const uint64_t ARENA_ENTRIES
     const uint64_t SERVER_USABLE
-    const uint32_t FRONTEND_LOG
-    const uint32_t FRONTEND_TCPLOG
-    const uint32_t FRONTEND_DONTLOGNULL
     const uint32_t FRONTEND_KERNEL_SPLICE
     const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t SERVER_SOURCE
@@ -54,6 +51,61 @@ cdef extern from "layout.h" nogil:
         CAUSE_NO_BACKEND
         CAUSE_RESOURCE_DATA
         CAUSE_COUNT
+
+    enum:
+        PIECE_TEXT
+        PIECE_CLIENT_IP
+        PIECE_CLIENT_PORT
+        PIECE_FRONTEND_IP
+        PIECE_FRONTEND_PORT
+        PIECE_BACKEND_IP
+        PIECE_BACKEND_PORT
+        PIECE_SERVER_IP
+        PIECE_SERVER_PORT
+        PIECE_BACKEND
+        PIECE_SERVER
+        PIECE_SERVER_NAME
+        PIECE_STATE
+        PIECE_REASON
+        PIECE_DATE
+        PIECE_DATE_GMT
+        PIECE_DATE_LOCAL
+        PIECE_TIMESTAMP
+        PIECE_MILLISECONDS
+        PIECE_NOW_S
+        PIECE_NOW_MS
+        PIECE_NOW_US
+        PIECE_QUEUE_MS
+        PIECE_CONNECT_MS
+        PIECE_DATA_MS
+        PIECE_TOTAL_MS
+        PIECE_BYTES_DOWN
+        PIECE_BYTES_UP
+        PIECE_PROCESS_SESSIONS
+        PIECE_FRONTEND_SESSIONS
+        PIECE_BACKEND_SESSIONS
+        PIECE_SERVER_SESSIONS
+        PIECE_RETRIES
+        PIECE_SERVER_QUEUE
+        PIECE_BACKEND_QUEUE
+        PIECE_PID
+        PIECE_LINE_NUMBER
+        PIECE_SESSION_NUMBER
+
+    const uint32_t PIECE_QUOTE
+    const uint32_t PIECE_HEX
+    const uint32_t PIECE_ESCAPE
+    const uint32_t PIECE_DASH
+    const uint32_t PIECE_SAMPLE
+    const uint32_t LOG_AT_ACCEPT
+    const uint32_t LOG_AT_CONNECT
+    const uint32_t LOG_AT_END
+    const uint32_t LOG_NOT_NULL
+    const uint32_t LOG_NOT_NORMAL
+    const uint32_t LOG_ERRORS_APART
+    const uint32_t LOG_ADDRESSES
+    const uint32_t LOG_NUMBERED
+    const uint32_t LOG_COUNTED
 
     enum:
         BALANCE_ROUNDROBIN
@@ -93,9 +145,11 @@ cdef extern from "layout.h" nogil:
 
     ctypedef struct frontend_shared "struct frontend_shared":
         uint64_t paused
+        uint64_t lines
 
     ctypedef struct shm_shared "struct shm_shared":
         uint64_t paused
+        uint64_t sessions
         frontend_shared *frontends
         backend_shared *backends
 
@@ -179,7 +233,8 @@ cdef extern from "layout.h" nogil:
         uint8_t *log_ring
 
     ctypedef struct log_record "struct log_record":
-        uint32_t size
+        uint16_t size
+        uint16_t data_size
         uint8_t level
         uint8_t kind
         uint16_t frontend
@@ -188,6 +243,15 @@ cdef extern from "layout.h" nogil:
     ctypedef struct plan_name "struct plan_name":
         uint32_t offset
         uint32_t size
+
+    ctypedef struct plan_piece "struct plan_piece":
+        uint16_t kind
+        uint16_t flags
+        plan_name text
+
+    ctypedef struct plan_line "struct plan_line":
+        uint32_t first
+        uint32_t count
 
     ctypedef struct plan_bind "struct plan_bind":
         uint32_t frontend
@@ -198,6 +262,10 @@ cdef extern from "layout.h" nogil:
         uint32_t flags
         uint32_t client_ms
         uint32_t client_fin_ms
+        uint32_t log
+        plan_line line
+        plan_line error_line
+        plan_line data
         plan_name name
 
     ctypedef struct plan_backend "struct plan_backend":
@@ -251,6 +319,8 @@ cdef extern from "layout.h" nogil:
         uint32_t server_offset
         uint32_t slot_count
         uint32_t slot_offset
+        uint32_t piece_count
+        uint32_t piece_offset
         uint32_t names_offset
         uint32_t names_bytes
 

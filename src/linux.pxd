@@ -154,10 +154,12 @@ cdef extern from "<time.h>" nogil:
         int tm_mday
         int tm_mon
         int tm_year
+        long tm_gmtoff
     enum:
         CLOCK_MONOTONIC, CLOCK_REALTIME
     int clock_gettime(int clock, timespec *now)
     tm *localtime_r(const long *seconds, tm *result)
+    tm *gmtime_r(const long *seconds, tm *result)
 
 
 cdef extern from "<stdio.h>" nogil:

@@ -2,6 +2,7 @@
 # line and counts it: logging never waits.
 
 cdef enum:
+    LOG_ERR = 3
     LOG_INFO = 6
     LOG_KIND_SESSION = 0
 
@@ -14,8 +15,8 @@ cdef void log_state(uint8_t cause, uint8_t state, char *code) noexcept nogil:
     code[2] = 0
 
 
-cdef void log_put(worker_t *w, uint32_t frontend_slot, uint64_t time_us, const char *text,
-                  uint32_t size) noexcept nogil:
+cdef void log_put(worker_t *w, session_t *s, uint8_t level, uint32_t size, uint32_t data_size) noexcept nogil:
+    # The text is in w.log_text.
     cdef uint64_t head = load_relaxed(&w.row.log_head)
     cdef uint64_t tail = load_acquire(&w.control.log_tails[w.number].bytes)
     cdef uint64_t at = head % LOG_RING_BYTES
@@ -28,12 +29,13 @@ cdef void log_put(worker_t *w, uint32_t frontend_slot, uint64_t time_us, const c
     if skipped:
         record.size = 0
         record = <log_record *>&w.row.log_ring[0]
-    record.size = size
-    record.level = LOG_INFO
+    record.size = <uint16_t>size
+    record.data_size = <uint16_t>data_size
+    record.level = level
     record.kind = LOG_KIND_SESSION
-    record.frontend = <uint16_t>frontend_slot
-    record.time_us = time_us
-    memcpy(record + 1, text, size)
+    record.frontend = <uint16_t>s.frontend.slot
+    record.time_us = log_now_us(w, s)
+    memcpy(record + 1, w.log_text, size)
     store_release(&w.row.log_head, head + skipped + needed)
     add(&w.row.counters.log_lines_total, 1)
     w.log_waiting = 1
@@ -47,25 +49,28 @@ cdef void log_flush(worker_t *w) noexcept nogil:
         net_kick(w.master_fd)
 
 
-cdef const char *log_date(worker_t *w, uint64_t real_us) noexcept nogil:
-    # "22/Nov/2026:21:03:51", local time, kept for as long as the second lasts.
+cdef void log_calendar(char *text, tm *parts) noexcept nogil:
+    # "22/Nov/2026:21:03:51", into 32 bytes.
     cdef const char *months = b"JanFebMarAprMayJunJulAugSepOctNovDec"
+    snprintf(text, 32, b"%02d/%.3s/%04d:%02d:%02d:%02d", parts.tm_mday, months + 3 * (parts.tm_mon % 12),
+             (parts.tm_year + 1900) % 10000, parts.tm_hour, parts.tm_min, parts.tm_sec)
+
+
+cdef const char *log_date(worker_t *w, uint64_t real_us) noexcept nogil:
+    # Local time, kept for as long as the second lasts.
     cdef long second = <long>(real_us / 1000000)
     cdef tm local
     if second != w.log_second:
         localtime_r(&second, &local)
-        snprintf(w.log_date, sizeof(w.log_date), b"%02d/%.3s/%04d:%02d:%02d:%02d", local.tm_mday,
-                 months + 3 * (local.tm_mon % 12), (local.tm_year + 1900) % 10000, local.tm_hour, local.tm_min,
-                 local.tm_sec)
+        log_calendar(w.log_date, &local)
         w.log_second = second
     return w.log_date
 
 
-cdef void log_address(cold_t *cold, char *text) noexcept nogil:
-    if cold.client_family == AF_INET or cold.client_family == AF_INET6:
-        inet_ntop(cold.client_family, cold.client_address, text, INET6_ADDRSTRLEN)
-    else:
-        snprintf(text, INET6_ADDRSTRLEN, b"unix")
+cdef uint64_t log_now_us(worker_t *w, session_t *s) noexcept nogil:
+    # CLOCK_REALTIME, as far as it has gone on since the accept.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    return cold.accepted_real_us + (w.now_us - cold.accepted_us)
 
 
 cdef long log_ms(uint64_t from_us, uint64_t to_us) noexcept nogil:
@@ -78,74 +83,78 @@ cdef long log_wait_ms(worker_t *w, cold_t *cold, uint8_t state) noexcept nogil:
     return log_ms(cold.accepted_us, w.now_us) if state == SESSION_QUEUED else -1
 
 
-cdef int log_counters(worker_t *w, session_t *s, cold_t *cold, char *text, size_t size) noexcept nogil:
-    # "actconn/feconn/beconn/srv_conn/retries srv_queue/backend_queue"
-    cdef uint64_t everything = gauge_total(w, &w.row.counters.sessions)
-    cdef uint64_t fe = gauge_total(w, &w.row.frontends[s.frontend.slot].sessions)
-    cdef uint64_t be = 0, srv = 0
-    cdef uint32_t retries = s.attempts - 1 if s.attempts else 0
-    if s.backend != NULL:
-        be = gauge_total(w, &w.row.backends[s.backend.slot].sessions)
-    if s.target != NULL:
-        srv = server_load_total(w, s.target.slot)
-    return snprintf(text, size, b"%llu/%llu/%llu/%llu/%s%u %u/%u", <unsigned long long>everything,
-                    <unsigned long long>fe, <unsigned long long>be, <unsigned long long>srv,
-                    b"+" if s.redispatched else b"", retries,
-                    <unsigned int>(cold.queue_position if cold.queue_on_server else 0),
-                    <unsigned int>(0 if cold.queue_on_server else cold.queue_position))
+cdef void log_own_address(int fd, address_t *address) noexcept nogil:
+    # That of our end; what was known before stays where there is no socket any more.
+    cdef sockaddr_storage own
+    cdef socklen_t size = sizeof(own)
+    if fd >= 0 and getsockname(fd, <sockaddr *>&own, &size) == 0:
+        address_read(address, &own)
 
 
-cdef bint log_is_null(session_t *s) noexcept nogil:
-    # "option dontlognull": port scans and probes. HAProxy judges by what the client sent, and so do we.
-    return s.frontend.flags & FRONTEND_DONTLOGNULL and s.up.received == 0
+cdef void log_addresses(worker_t *w, session_t *s) noexcept nogil:
+    # To be called before the sockets are closed, if the plan wants LOG_ADDRESSES.
+    cdef sockaddr_storage reached
+    cdef socklen_t size
+    memset(&w.log_accepted, 0, sizeof(w.log_accepted))
+    memset(&w.log_reached, 0, sizeof(w.log_reached))
+    log_own_address(s.client.fd, &w.log_accepted)
+    if s.target != NULL and source_target(s, &reached, &size) == 0:
+        address_read(&w.log_reached, &reached)
+    log_own_address(s.server.fd, &w.colds[session_index(w, s)].source)
 
 
-cdef void log_session(worker_t *w, session_t *s, uint8_t state) noexcept nogil:
-    # HAProxy manual, "TCP log format".
+cdef bint log_is_error(session_t *s) noexcept nogil:
+    # HAProxy manual, "option log-separate-errors": errors, timeouts, retries, redispatches.
+    return s.cause != CAUSE_NORMAL or s.attempts > 1 or s.redispatched != 0
+
+
+cdef void log_write(worker_t *w, session_t *s, plan_line *line, bint error) noexcept nogil:
+    cdef line_t l
+    cdef uint32_t data_size
+    l.at = w.log_text
+    l.end = w.log_text + LOG_LINE_BYTES
+    l.number = 0
+    if s.frontend.log & LOG_COUNTED:
+        l.number = fetch_add(&w.shared.frontends[s.frontend.slot].lines, 1)
+    line_pieces(w, s, &l, &s.frontend.data)
+    data_size = <uint32_t>(l.at - w.log_text)
+    line_pieces(w, s, &l, line)
+    if l.at > w.log_text:
+        log_put(w, s, LOG_ERR if error and s.frontend.log & LOG_ERRORS_APART else LOG_INFO,
+                <uint32_t>(l.at - w.log_text), data_size)
+
+
+cdef void log_accepted(worker_t *w, session_t *s) noexcept nogil:
+    # The default format, without "option tcplog", is a line at accept.
+    if s.frontend.log & LOG_NUMBERED:
+        w.colds[session_index(w, s)].number = fetch_add(&w.shared.sessions, 1)
+    if s.frontend.log & LOG_AT_ACCEPT:
+        log_addresses(w, s)
+        log_write(w, s, &s.frontend.line, False)
+
+
+cdef void log_session(worker_t *w, session_t *s) noexcept nogil:
+    # At the end, or when the server is connected: one line for each session.
     cdef cold_t *cold = &w.colds[session_index(w, s)]
-    cdef char line[1024]
-    cdef char address[64]
-    cdef char counters[128]
-    cdef char code[4]
-    cdef plan_name owner = s.frontend.name if s.backend == NULL else s.backend.name
-    cdef const char *server = b"<NOSRV>"
-    cdef uint32_t server_size = 7
-    cdef uint64_t connected = cold.connected_us
-    cdef int n
-    if log_is_null(s):
+    cdef bint error = log_is_error(s)
+    cdef plan_line *line = &s.frontend.line
+    if cold.logged or (s.frontend.log & LOG_NOT_NORMAL and not error):
         return
-    if s.target != NULL:
-        server = plan_text(s.plan, s.target.name)
-        server_size = s.target.name.size
-    log_address(cold, address)
-    log_state(s.cause, state, code)
-    log_counters(w, s, cold, counters, sizeof(counters))
-    n = snprintf(line, sizeof(line), b"%s:%u [%s.%03u] %.*s %.*s/%.*s %ld/%ld/%ld %llu %s %s", address,
-                 <unsigned int>cold.client_port, log_date(w, cold.accepted_real_us),
-                 <unsigned int>(cold.accepted_real_us / 1000 % 1000), <int>s.frontend.name.size,
-                 plan_text(s.plan, s.frontend.name), <int>owner.size, plan_text(s.plan, owner), <int>server_size,
-                 server, log_wait_ms(w, cold, state), log_ms(cold.assigned_us, connected) if connected else -1,
-                 log_ms(cold.accepted_us, w.now_us), <unsigned long long>s.down.received, code, counters)
-    log_put(w, s.frontend.slot, cold.accepted_real_us + (w.now_us - cold.accepted_us), line,
-            <uint32_t>min(n, LOG_LINE_BYTES - 1))
+    if error and s.frontend.error_line.count:
+        line = &s.frontend.error_line
+    elif s.frontend.log & LOG_AT_ACCEPT:
+        return
+    cold.logged = 1
+    log_write(w, s, line, error)
 
 
-cdef void log_connect(worker_t *w, session_t *s) noexcept nogil:
-    # Without "option tcplog": one line at accept, as HAProxy's default format has it.
-    cdef cold_t *cold = &w.colds[session_index(w, s)]
-    cdef cold_t here
-    cdef sockaddr_storage local
-    cdef socklen_t size = sizeof(local)
-    cdef char line[1024]
-    cdef char address[64]
-    cdef char local_address[64]
-    cdef int n
-    local.ss_family = 0
-    getsockname(s.client.fd, <sockaddr *>&local, &size)
-    cold_address(&here, &local)
-    log_address(cold, address)
-    log_address(&here, local_address)
-    n = snprintf(line, sizeof(line), b"Connect from %s:%u to %s:%u (%.*s/TCP)", address,
-                 <unsigned int>cold.client_port, local_address, <unsigned int>here.client_port,
-                 <int>s.frontend.name.size, plan_text(s.plan, s.frontend.name))
-    log_put(w, s.frontend.slot, cold.accepted_real_us, line, <uint32_t>min(n, LOG_LINE_BYTES - 1))
+cdef void log_connected(worker_t *w, session_t *s) noexcept nogil:
+    if s.frontend.log & LOG_ADDRESSES:
+        log_addresses(w, s)
+    log_session(w, s)
+
+
+cdef void log_ended(worker_t *w, session_t *s) noexcept nogil:
+    # "option dontlognull": port scans and probes. HAProxy judges by what the client sent, and so do we.
+    if not (s.frontend.log & LOG_NOT_NULL and s.up.received == 0):
+        log_session(w, s)

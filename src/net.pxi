@@ -234,3 +234,16 @@ cdef bint net_accept_again(int error) noexcept nogil:
     # Not so EPERM: a security policy says it again and again of the same connection, which would cost a whole CPU.
     return error in (
         ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH)
+
+
+cdef void address_read(address_t *address, const sockaddr_storage *from_) noexcept nogil:
+    cdef const sockaddr_in *v4 = <const sockaddr_in *>from_
+    cdef const sockaddr_in6 *v6 = <const sockaddr_in6 *>from_
+    memset(address, 0, sizeof(address_t))
+    address.family = from_.ss_family
+    if from_.ss_family == AF_INET:
+        address.port = ntohs(v4.sin_port)
+        memcpy(address.bytes, &v4.sin_addr, 4)
+    elif from_.ss_family == AF_INET6:
+        address.port = ntohs(v6.sin6_port)
+        memcpy(address.bytes, &v6.sin6_addr, 16)

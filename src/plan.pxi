@@ -37,6 +37,7 @@ cdef bint plan_is_valid(plan_header *p, uint64_t bytes) noexcept nogil:
             and plan_table_fits(p.total_bytes, p.backend_offset, p.backend_count, sizeof(plan_backend))
             and plan_table_fits(p.total_bytes, p.server_offset, p.server_count, sizeof(plan_server))
             and plan_table_fits(p.total_bytes, p.slot_offset, p.slot_count, sizeof(uint32_t))
+            and plan_table_fits(p.total_bytes, p.piece_offset, p.piece_count, sizeof(plan_piece))
             and plan_table_fits(p.total_bytes, p.names_offset, p.names_bytes, 1))
 
 

@@ -92,6 +92,11 @@ ctypedef struct session_t:
     plan_backend *backend  # NULL until one is chosen
     plan_server *target   # NULL until one is chosen; its load is then claimed
 
+ctypedef struct address_t:
+    uint16_t family       # 0: not known
+    uint16_t port
+    uint8_t bytes[16]
+
 # What is not touched while bytes move.
 ctypedef struct cold_t:
     uint64_t accepted_us
@@ -112,6 +117,9 @@ ctypedef struct cold_t:
     uint16_t client_family
     uint16_t client_port
     uint8_t client_address[16]
+    address_t source      # of our end towards the server, where a log line shows it
+    uint64_t number       # of the session, where a log line shows it
+    uint8_t logged        # its line has been written
 
 # ---- the kernel as the mover (kernel.pxi) ---------------------------------------------------------------------
 cdef enum:
@@ -174,6 +182,12 @@ ctypedef struct listener_t:
     plan_t *plan
     plan_frontend *frontend
 
+# A log line in the making.
+ctypedef struct line_t:
+    char *at
+    char *end
+    uint64_t number       # of the line, where it is shown
+
 # ---- a worker ------------------------------------------------------------------------------------------------
 cdef enum:
     WHEEL_SLOTS = 4096
@@ -235,4 +249,7 @@ ctypedef struct worker_t:
     uint8_t log_waiting
     long log_second       # whose text is in log_date
     char log_date[32]
+    address_t log_accepted  # of our end towards the client of the session that is logged
+    address_t log_reached  # of its server, or of where its client wanted to go
+    char log_text[8192]   # LOG_LINE_BYTES: the line in the making
     epoll_event events[256]

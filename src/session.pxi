@@ -86,8 +86,8 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
     add(&w.row.counters.sessions_total, 1)
     add(&w.row.counters.connections, 1)
     add(&w.row.frontends[s.frontend.slot].sessions_total, 1)
-    if s.frontend.flags & (FRONTEND_LOG | FRONTEND_TCPLOG) == FRONTEND_LOG:
-        log_connect(w, s)
+    if s.frontend.log & (LOG_AT_ACCEPT | LOG_NUMBERED):
+        log_accepted(w, s)
     if peer.ss_family == AF_UNIX:
         s.client.flags |= END_UNIX
     if net_watch(w.epoll, fd, SESSION_EVENTS, session_event_data(w, s, 0)) < 0:
@@ -130,16 +130,11 @@ cdef void cold_init(worker_t *w, cold_t *cold, sockaddr_storage *peer) noexcept 
 
 
 cdef void cold_address(cold_t *cold, sockaddr_storage *peer) noexcept nogil:
-    cdef sockaddr_in *v4 = <sockaddr_in *>peer
-    cdef sockaddr_in6 *v6 = <sockaddr_in6 *>peer
-    cold.client_port = 0
-    cold.client_family = peer.ss_family
-    if peer.ss_family == AF_INET:
-        cold.client_port = ntohs(v4.sin_port)
-        memcpy(cold.client_address, &v4.sin_addr, 4)
-    elif peer.ss_family == AF_INET6:
-        cold.client_port = ntohs(v6.sin6_port)
-        memcpy(cold.client_address, &v6.sin6_addr, 16)
+    cdef address_t client
+    address_read(&client, peer)
+    cold.client_family = client.family
+    cold.client_port = client.port
+    memcpy(cold.client_address, client.bytes, sizeof(client.bytes))
 
 
 cdef bint session_client_left(session_t *s) noexcept nogil:

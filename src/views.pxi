@@ -331,6 +331,7 @@ cdef class Shm:
         for number in range(min(self.control.workers, MAX_WORKERS_C)):
             memset(&self.row(number).frontends[<uint32_t>slot], 0, sizeof(frontend_row))
         self.control.frontends[<uint32_t>slot].maxconn = 0
+        self.shared.frontends[<uint32_t>slot].lines = 0
 
     def clear_backend(self, slot):
         cdef uint64_t number
@@ -349,7 +350,9 @@ cdef class Shm:
     # ---- log rings ----
 
     def drain_log(self, worker, limit=4096):
-        """Take up to ``limit`` lines out of a worker's ring: [(level, kind, frontend slot, time in us, text), …].
+        """Take up to ``limit`` lines out of a worker's ring.
+
+        [(level, kind, frontend slot, time in us, text, structured data of RFC 5424), …]
 
         A ring whose contents make no sense (its worker may be compromised) is emptied.
         """
@@ -373,9 +376,10 @@ cdef class Shm:
             elif copy.size > LOG_LINE_BYTES or at + sizeof(copy) + copy.size > LOG_RING_BYTES:
                 tail = head
             else:
+                data = min(copy.data_size, copy.size)
                 lines.append((copy.level, copy.kind, copy.frontend, copy.time_us,
-                              (<char *>(record + 1))[:copy.size]))
-                tail += sizeof(copy) + ((copy.size + 15) & ~<uint32_t>15)
+                              (<char *>(record + 1))[data:copy.size], (<char *>(record + 1))[:data]))
+                tail += sizeof(copy) + ((<uint32_t>copy.size + 15) & ~<uint32_t>15)
             if head - tail > LOG_RING_BYTES:
                 tail = head
         store_release(&self.control.log_tails[<uint32_t>worker].bytes, tail)

@@ -160,15 +160,15 @@ def _chroot(section: GlobalSection, args: Args) -> None:
 
 
 def _log_tag(section: GlobalSection, args: Args) -> None:
-    section.set("log_tag", _log_field(args.need("a tag for the log lines")), args)
+    section.set("log_tag", log_field(args.need("a tag for the log lines")), args)
 
 
 def _log_hostname(section: GlobalSection, args: Args) -> None:
     word = args.take()
-    section.set("log_hostname", _log_field(word) if word else socket.gethostname(), args)
+    section.set("log_hostname", log_field(word) if word else socket.gethostname(), args)
 
 
-def _log_field(word: Word) -> str:
+def log_field(word: Word) -> str:
     """A field of a log line's header, which blanks or control characters would tear apart."""
     if _LOG_FIELD.fullmatch(word.text) is None:
         message = f"{quote(word.text)} cannot be part of a log line: 1 to 64 printable ASCII characters are expected"

@@ -52,9 +52,9 @@ GLOBAL_REMOVED = {
 
 PROXY_NOT_YET = words(
     """acl be-unpublished declare description disabled email-alert
-    enabled error-log-format external-check filter filter-sequence force-be-switch force-persist fullconn guid
+    enabled external-check filter filter-sequence force-be-switch force-persist fullconn guid
     hash-balance-factor hash-preserve-affinity hash-type http-check id ignore-persist load-server-state-from-file
-    log-format log-format-sd log-steps log-tag max-session-srv-conns monitor persist rate-limit
+    log-steps max-session-srv-conns monitor persist rate-limit
     server-state-file-name server-template stick stick-table tcp-check
     tcp-request tcp-response transparent use-server use_backend"""
 )
@@ -84,8 +84,8 @@ PROXY_REFUSED = because(
 )
 
 OPTION_NOT_YET = words(
-    """abortonclose contstats dontlog-normal external-check independent-streams ldap-check
-    log-health-checks log-separate-errors logasap mysql-check nolinger persist pgsql-check redis-check smtpchk
+    """abortonclose contstats external-check independent-streams ldap-check
+    log-health-checks mysql-check nolinger persist pgsql-check redis-check smtpchk
     socket-stats spop-check ssl-hello-chk tcp-smart-accept tcp-smart-connect transparent
     use-small-buffers"""
 )

@@ -9,9 +9,10 @@ from fastlb.config import known
 from fastlb.config.args import Args
 from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
-from fastlb.config.globalsection import GLOBAL_KEYWORDS, metrics_path
+from fastlb.config.globalsection import GLOBAL_KEYWORDS, log_field, metrics_path
 from fastlb.config.keepalive import probes, seconds
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
+from fastlb.config.logformat import parse_format
 from fastlb.config.logline import parse_log
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
 from fastlb.config.proxysection import PLACES, ProxySection, Side, warn_wrong_side
@@ -152,6 +153,22 @@ def _log(section: ProxySection, args: Args) -> None:
     section.add_log(parse_log(args))
 
 
+def _log_format(name: str) -> Callable[[ProxySection, Args], None]:
+    """A line of pieces, in one word: its blanks are quoted or escaped."""
+
+    def parse(section: ProxySection, args: Args) -> None:
+        word = args.need("a log format, such as '\"%ci:%cp %b/%s %ts\"'")
+        pieces = parse_format(word.text, word.location)
+        args.end(f'a format is one word: write {args.words[0].text} "…"')
+        section.set(name, pieces, args)
+
+    return parse
+
+
+def _log_tag(section: ProxySection, args: Args) -> None:
+    section.set("log_tag", log_field(args.need("a word")), args)
+
+
 def _http_request(section: ProxySection, args: Args) -> None:
     """The one rule that makes a metrics listener; any other works on HTTP, which fastlb does not look into."""
     wanted = ("use-service", "prometheus-exporter", "if", "{", "path")
@@ -224,7 +241,21 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "use-service prometheus-exporter if { path /metrics }",
             "makes a section in 'mode http' a metrics listener; no other rule is supported",
         ),
+        "error-log-format": Keyword(
+            ProxyKeyword(_log_format("error_log_format"), Side.FRONTEND),
+            '"…"',
+            "the log line of a connection with an error, a time-out, a retry or a redispatch",
+        ),
         "log": Keyword(ProxyKeyword(_log), "global | target facility [level]", "where log lines go; 'no log': nowhere"),
+        "log-format": Keyword(
+            ProxyKeyword(_log_format("log_format"), Side.FRONTEND), '"…"', "the log line of a connection, of variables"
+        ),
+        "log-format-sd": Keyword(
+            ProxyKeyword(_log_format("log_format_sd"), Side.FRONTEND),
+            '"…"',
+            "structured data of the log line, in the format rfc5424",
+        ),
+        "log-tag": Keyword(ProxyKeyword(_log_tag), "tag", "name in the log lines of this proxy"),
         "maxconn": Keyword(
             ProxyKeyword(_maxconn, Side.FRONTEND),
             "n",

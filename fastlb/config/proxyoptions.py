@@ -58,12 +58,14 @@ def _tcplog(section: ProxySection, args: Args) -> None:
     if word is not None and word.text == "clf":
         raise ConfigError(word.location, "'option tcplog clf' is not supported yet", "write 'option tcplog'")
     section.set("tcplog", True, args)
+    section.set("log_format", (), args)  # the last one said counts
 
 
 def _httplog(section: ProxySection, args: Args) -> None:
     """Falls back to tcplog in a TCP proxy; the plan says so, because a metrics listener may inherit it."""
     args.accept("clf")
     section.set("httplog", True, args)
+    section.set("log_format", (), args)
 
 
 def _redispatch(section: ProxySection, args: Args) -> None:
@@ -85,15 +87,20 @@ def _tcp_check(section: ProxySection, args: Args) -> None:
     section.set("check", TcpCheck(), args)
 
 
+def _switch(name: str, side: Side) -> OptionKeyword:
+    """An option without arguments that ``no option`` switches off."""
+    return OptionKeyword(
+        lambda section, args: section.set(name, True, args),
+        side,
+        off=lambda section, args: section.set(name, False, args),
+    )
+
+
 OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
     "option",
     {
         "allbackups": Keyword(
-            OptionKeyword(
-                lambda section, args: section.set("allbackups", True, args),
-                Side.BACKEND,
-                off=lambda section, args: section.set("allbackups", False, args),
-            ),
+            _switch("allbackups", Side.BACKEND),
             "",
             "without a usable active server, all usable backups share the traffic",
         ),
@@ -102,12 +109,13 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
             "",
             "TCP keep-alive of clients, which is on unless switched off",
         ),
+        "dontlog-normal": Keyword(
+            _switch("dontlog_normal", Side.FRONTEND),
+            "",
+            "no log line for connections without an error, a time-out, a retry or a redispatch",
+        ),
         "dontlognull": Keyword(
-            OptionKeyword(
-                lambda section, args: section.set("dontlognull", True, args),
-                Side.FRONTEND,
-                off=lambda section, args: section.set("dontlognull", False, args),
-            ),
+            _switch("dontlognull", Side.FRONTEND),
             "",
             "no log line for connections on which the client sent nothing",
         ),
@@ -124,6 +132,12 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
             "[auto]",
             "the kernel forwards chatty sessions (experimental)",
             Tier.OWN,
+        ),
+        "log-separate-errors": Keyword(
+            _switch("log_separate_errors", Side.FRONTEND), "", "log lines of what did not go well have the level err"
+        ),
+        "logasap": Keyword(
+            _switch("logasap", Side.FRONTEND), "", "the log line is written when the server is connected"
         ),
         "redispatch": Keyword(
             OptionKeyword(_redispatch, Side.BACKEND, off=lambda section, args: section.set("redispatch", 0, args)),

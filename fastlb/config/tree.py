@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from fastlb.config.errors import Location
+from fastlb.config.logpieces import LogPiece
 
 T = TypeVar("T")
 
@@ -156,6 +157,7 @@ class Settings:
     """What a proxy, or a ``defaults`` section, says about itself. Times in milliseconds, 0 is "no limit".
 
     Keep-alive: idle and interval in seconds; None instead of yes or no is ``default option …``, as good as unsaid.
+    An empty ``log_format`` was forgotten again, by an ``option tcplog`` below it.
     """
 
     mode: Said[str] | None = None
@@ -170,6 +172,13 @@ class Settings:
     tcplog: Said[bool] | None = None
     httplog: Said[bool] | None = None
     dontlognull: Said[bool] | None = None
+    dontlog_normal: Said[bool] | None = None
+    logasap: Said[bool] | None = None
+    log_separate_errors: Said[bool] | None = None
+    log_format: Said[tuple[LogPiece, ...]] | None = None
+    error_log_format: Said[tuple[LogPiece, ...]] | None = None
+    log_format_sd: Said[tuple[LogPiece, ...]] | None = None
+    log_tag: Said[str] | None = None
     kernel_splice: Said[bool] | None = None
     source: Said[SourceLine] | None = None
     client_keepalive: Said[bool | None] | None = None

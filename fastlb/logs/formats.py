@@ -2,7 +2,7 @@
 
     local     <134>Nov 22 21:03:51 fastlb[123]: text        (with a host name only if log-send-hostname is set)
     rfc3164   <134>Nov 22 21:03:51 host fastlb[123]: text
-    rfc5424   <134>1 2026-11-22T21:03:51.788123+01:00 host fastlb 123 - - text
+    rfc5424   <134>1 2026-11-22T21:03:51.788123+01:00 host fastlb 123 - - text     (the last dash: structured data)
     priority  <134>text
     short     <6>text                                        (systemd)
     timed     <6>2026-11-22T21:03:51.788123+01:00 text
@@ -64,7 +64,7 @@ def _rfc3164(facility: int, level: int, time_us: int, sender: Sender) -> str:
 
 
 def _rfc5424(facility: int, level: int, time_us: int, sender: Sender) -> str:
-    return f"<{facility * 8 + level}>1 {iso_time(time_us)} {sender.hostname or '-'} {sender.tag} {sender.pid} - - "
+    return f"<{facility * 8 + level}>1 {iso_time(time_us)} {sender.hostname or '-'} {sender.tag} {sender.pid} - "
 
 
 def _priority(facility: int, level: int, time_us: int, sender: Sender) -> str:
@@ -97,4 +97,4 @@ HEADERS: dict[str, Callable[[int, int, int, Sender], str]] = {
     "iso": _iso,
     "raw": _raw,
 }
-"""format → header(facility, level, time_us, sender)."""
+"""format → header(facility, level, time_us, sender). That of rfc5424 ends before the structured data."""

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import TextIO
 
@@ -25,7 +26,7 @@ from fastlb.logs.sink import Sink
 from fastlb.logs.stream import open_fd, open_text
 from fastlb.logs.target import Target
 from fastlb.logs.text import escape_line, escape_text
-from fastlb.plan.model import Address, Plan
+from fastlb.plan.model import Address, Backend, Frontend, Plan
 from fastlb.shm import Numbering
 
 _LINES_A_TURN = 512
@@ -54,9 +55,9 @@ class Logs:
         sender = Sender(process.log_tag, os.getpid(), process.log_hostname, socket.gethostname())
         targets = [Target(log, self._sink(log.address), sender) for log in plan.log_targets]
         self._of_process = _distinct(targets[i] for i in process.logs)
-        self._of_backend = tuple(_distinct(targets[i] for i in backend.logs) for backend in plan.backends)
+        self._of_backend = tuple(_tagged(targets, backend) for backend in plan.backends)
         for slot, frontend in zip(numbering.frontends, plan.frontends, strict=True):
-            self._of_frontend_slot[slot] = _distinct(targets[i] for i in frontend.logs)
+            self._of_frontend_slot[slot] = _tagged(targets, frontend)
         self._close_unused()
 
     def message(self, level: int, text: str, backend: int | None = None) -> None:
@@ -80,8 +81,8 @@ class Logs:
         for worker in range(workers):
             records = view.drain_log(worker, _LINES_A_TURN)
             more = more or len(records) == _LINES_A_TURN
-            for level, kind, slot, time_us, line in records:
-                self._from_worker(worker, min(max(level, 0), DEBUG), kind, slot, time_us, line)
+            for level, kind, slot, time_us, line, data in records:
+                self._from_worker(worker, min(max(level, 0), DEBUG), kind, slot, time_us, line, data)
         self._flush()
         if more:
             self._continue(view, workers)
@@ -127,15 +128,17 @@ class Logs:
             date = datetime.fromtimestamp(time_us / 1e6).isoformat(" ", "milliseconds")
             self._own.write(f"{date} [{LEVEL_NAMES[level]}] ".encode() + line + b"\n")
 
-    def _from_worker(self, worker: int, level: int, kind: int, slot: int, time_us: int, line: bytes) -> None:
+    def _from_worker(
+        self, worker: int, level: int, kind: int, slot: int, time_us: int, line: bytes, data: bytes
+    ) -> None:
         """A worker's memory is not trusted: whatever stands there becomes at most one clean line."""
         if kind != _SESSION:
             self.message(level, f"worker {worker}: {line.decode('latin-1')}")
             return
-        text = escape_line(line)
+        text, data = escape_line(line), escape_line(data)
         time_us = time_us if 0 <= time_us < _LATEST_US else time.time_ns() // 1000
         for target in self._of_frontend_slot.get(slot, ()):
-            target.write(level, time_us, text)
+            target.write(level, time_us, text, data)
 
     def _flush(self) -> None:
         for sink in self._sinks.values():
@@ -164,6 +167,13 @@ class Logs:
             asyncio.get_running_loop().call_soon(self.drain, view, workers)
         except RuntimeError:
             self.drain(view, workers)
+
+
+def _tagged(targets: list[Target], proxy: Frontend | Backend) -> tuple[Target, ...]:
+    """The targets of a proxy, which see its own ``log-tag`` if it has one."""
+    tag = proxy.log_tag
+    own = _distinct(targets[i] for i in proxy.logs)
+    return own if tag is None else tuple(replace(target, sender=replace(target.sender, tag=tag)) for target in own)
 
 
 def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:

@@ -20,14 +20,17 @@ class Target:
         """Is it where an operator in the foreground looks?"""
         return isinstance(self.log.address, str)
 
-    def write(self, level: int, time_us: int, text: bytes) -> bool:
+    def write(self, level: int, time_us: int, text: bytes, data: bytes = b"") -> bool:
         """Write one line whose text is escaped already. False if its level is not wanted here.
 
-        A line has at most ``length`` bytes, header included, and the line feed after them.
+        A line has at most ``length`` bytes, header included, and the line feed after them. ``data`` is the structured
+        data of RFC 5424, which only a target in that format shows.
         """
         log = self.log
         if level > log.max_level:
             return False
         header = HEADERS[log.format](log.facility, max(level, log.min_level), time_us, self.sender)
+        if log.format == "rfc5424":
+            text = (data or b"-") + b" " + text
         self.sink.write((header.encode("ascii", "replace") + text)[: log.length] + b"\n")
         return True

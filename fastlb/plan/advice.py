@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastlb.config.errors import Report, quote
+from fastlb.config.tree import Said
 from fastlb.plan.roles import Roles
-from fastlb.plan.values import Merged
+from fastlb.plan.values import Merged, value_of
 
 
 def advise(roles: Roles, report: Report) -> None:
@@ -29,14 +32,26 @@ def _about_frontend(merged: Merged, report: Report) -> None:
     if backend is not None and backend.value != proxy.name and proxy.servers:
         message = f"the servers of {merged.title} are never used: its 'default_backend' is {quote(backend.value)}"
         report.warning(backend.location, message)
-    if settings.httplog is not None and settings.tcplog is None:
+    if settings.httplog is not None and settings.tcplog is None and not value_of(settings.log_format, ()):
         message = "'option httplog' concerns HTTP: it means 'option tcplog' in 'mode tcp'"
         report.warning(settings.httplog.location, message)
-    log_option = settings.tcplog or settings.httplog
-    if log_option is not None and not settings.logs:
-        name = "tcplog" if settings.tcplog else "httplog"
+    _about_log_formats(merged, report)
+
+
+def _about_log_formats(merged: Merged, report: Report) -> None:
+    """What says how to log, where nothing is logged."""
+    settings = merged.settings
+    said: dict[str, Said[Any] | None] = {
+        "option tcplog": settings.tcplog,
+        "option httplog": settings.httplog,
+        "log-format": settings.log_format if value_of(settings.log_format, ()) else None,
+        "error-log-format": settings.error_log_format,
+        "log-format-sd": settings.log_format_sd,
+    }
+    name, first = next(((name, one) for name, one in said.items() if one is not None), ("", None))
+    if first is not None and not settings.logs:
         hint = "add 'log global', and a 'log' line in 'global'"
-        report.warning(log_option.location, f"'option {name}' has no effect: {merged.title} has no 'log' line", hint)
+        report.warning(first.location, f"{quote(name)} has no effect: {merged.title} has no 'log' line", hint)
 
 
 def _about_timeouts(merged: Merged, report: Report) -> None:

@@ -13,6 +13,7 @@ from fastlb.plan.process import plan_process
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend, find_roles
 from fastlb.plan.servers import ServerPlanner
+from fastlb.plan.sessionlog import plan_session_log
 from fastlb.plan.values import Merged, value_of
 
 _BALANCE = {
@@ -55,6 +56,7 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
         backend = find_backend(settings.default_backend, numbers, roles, report)
     else:
         backend = numbers[proxy.name] if proxy.has_backend else -1
+    targets = logs.numbers(settings.logs)
     return Frontend(
         name=proxy.name,
         backend=backend,
@@ -62,9 +64,9 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
         maxconn=value_of(settings.maxconn, 0),
         client_ms=value_of(settings.client, 0),
         client_fin_ms=value_of(settings.client_fin, 0),
-        logs=logs.numbers(settings.logs),
-        tcplog=value_of(settings.tcplog or settings.httplog, False),
-        dontlognull=value_of(settings.dontlognull, False),
+        logs=targets,
+        log_tag=value_of(settings.log_tag, None),
+        session_log=plan_session_log(settings, proxy.name, logs.formats(targets)),
         kernel_splice=value_of(settings.kernel_splice, False),
     )
 
@@ -98,6 +100,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         redispatch=value_of(settings.redispatch, 0),
         allbackups=value_of(settings.allbackups, False),
         logs=logs.numbers(settings.logs),
+        log_tag=value_of(settings.log_tag, None),
         kernel_splice=value_of(settings.kernel_splice, False),
         keepalive=server_keepalive(settings),
     )

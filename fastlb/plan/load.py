@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastlb.config.errors import Diagnostic, Location, Report, Severity, TooManyErrors
 from fastlb.config.limits import MAX_TEXT_BYTES
+from fastlb.config.logpieces import TCPLOG
 from fastlb.config.parser import parse_files
 from fastlb.config.tree import Config
 from fastlb.plan.build import build
@@ -92,7 +93,8 @@ def _variables(environ: Mapping[str, str], texts: list[tuple[str, bytes]], how: 
     """The environment with what HAProxy adds to it for its configuration (manual, section 2.3)."""
     files = ";".join(name for name, _ in texts)
     peer = {"HAPROXY_LOCALPEER": how.local_peer} if how.local_peer else {}
-    return {"HAPROXY_LOCALPEER": socket.gethostname(), **environ, **peer, "HAPROXY_CFGFILES": files}
+    ours = {"HAPROXY_LOCALPEER": socket.gethostname(), "HAPROXY_TCP_LOG_FMT": TCPLOG}
+    return {**ours, **environ, **peer, "HAPROXY_CFGFILES": files}
 
 
 def _read(paths: Sequence[str], report: Report) -> list[tuple[str, bytes]]:

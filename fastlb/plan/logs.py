@@ -15,6 +15,7 @@ class LogTable:
         self._resolver = resolver
         self._report = report
         self._numbers: dict[LogTarget, int] = {}
+        self._formats: list[str] = []
         self.global_logs = self.numbers(global_logs)
 
     def numbers(self, logs: tuple[LogLine | LogGlobal, ...] | tuple[LogLine, ...]) -> tuple[int, ...]:
@@ -26,11 +27,21 @@ class LogTable:
             else:
                 target = self._target(log)
                 if target is not None:
-                    found[self._numbers.setdefault(target, len(self._numbers))] = None
+                    found[self._number(target)] = None
         return tuple(found)
+
+    def formats(self, numbers: tuple[int, ...]) -> list[str]:
+        """The formats of these targets."""
+        return [self._formats[number] for number in numbers]
 
     def targets(self) -> tuple[LogTarget, ...]:
         return tuple(self._numbers)
+
+    def _number(self, target: LogTarget) -> int:
+        number = self._numbers.setdefault(target, len(self._numbers))
+        if number == len(self._formats):
+            self._formats.append(target.format)
+        return number
 
     def _target(self, log: LogLine) -> LogTarget | None:
         if isinstance(log.target, str):

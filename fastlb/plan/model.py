@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from fastlb.config.errors import Location as Location
+from fastlb.config.logpieces import LogPiece
 
 DEFAULT_BACKLOG = 4096
 DEFAULT_INTER_MS = 2000
@@ -116,6 +117,32 @@ class LogTarget:
     length: int = 1024
 
 
+class LogMoment(IntEnum):
+    """When the line about a session is written: CONNECT is when its server is connected, or at its end if none is."""
+
+    NEVER = 0
+    ACCEPT = 1
+    CONNECT = 2
+    END = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLog:
+    """What a frontend writes about a session. ``data`` goes before ``line`` where the format is rfc5424.
+
+    ``error_line`` takes the place of ``line`` for a session that did not go well. That is, says HAProxy's manual: errors,
+    timeouts, retries, redispatches; ``log_separate_errors`` (their level is "err") and ``dontlog_normal`` mean them, too.
+    """
+
+    moment: LogMoment = LogMoment.NEVER
+    line: tuple[LogPiece, ...] = ()
+    error_line: tuple[LogPiece, ...] = ()
+    data: tuple[LogPiece, ...] = ()
+    dontlognull: bool = False
+    dontlog_normal: bool = False
+    log_separate_errors: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Frontend:
     """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``)."""
@@ -127,8 +154,8 @@ class Frontend:
     client_ms: int = 0
     client_fin_ms: int = 0
     logs: tuple[int, ...] = ()
-    tcplog: bool = False
-    dontlognull: bool = False
+    log_tag: str | None = None
+    session_log: SessionLog = SessionLog()
     kernel_splice: bool = False
 
 
@@ -155,6 +182,7 @@ class Backend:
     redispatch: int = 0
     allbackups: bool = False
     logs: tuple[int, ...] = ()
+    log_tag: str | None = None
     kernel_splice: bool = False
     keepalive: Keepalive | None = None
 

@@ -116,7 +116,7 @@ def _check_metrics(merged: Merged, report: Report) -> None:
     useless: list[tuple[Location, str]] = []
     for field in fields(own):
         said = getattr(own, field.name)
-        if not isinstance(said, Said) or field.name == "mode":
+        if not isinstance(said, Said) or field.name == "mode" or said.value == ():
             continue
         if field.name in _TOLERATED:
             useless.append((said.location, quote(_TOLERATED[field.name])))

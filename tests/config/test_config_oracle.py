@@ -56,6 +56,19 @@ no clitcpka-idle|srvtcpka-cnt 3
 bind [::]:18081 interface lo|bind :18081 interface|bind :18081 transparent|bind :18081 mss 500|bind :18081 mss
 bind :18081 mss 0|bind :18081 mss 80000|bind :18081 mss x|bind :18081 tcp-ut 5s|bind :18081 tcp-ut|bind :18081 tcp-ut x
 bind :18081 tcp-ut 0|bind :18081 name a|bind :18081 id 5|bind :18081 nice 5|backlog 5|backlog 5 5|backlog
+log-format x|log-format|log-format a b|log-format "%"|log-format "a%"|log-format "%zz"|log-format "%{"|log-format "%{+Q"
+log-format "%{+Q,-X}ci"|log-format "%{+Q -X}ci"|log-format "%{}ci"|log-format "%[src"|log-format "%[nosuch]"
+log-format "%[src,nosuch]"|log-format "%[]"|log-format "%HM"|log-format "%Tr"|log-format "%cix"|log-format "%ci%cp"
+log-format "%ci_%cp-%s"|log-format "%{+Q}[src]"|log-format "%{+Q}%"|log-format "%{+Q} x"|log-format "% x"
+log-format "%o"|log-format "%{+M}ci"|log-format "%{+Q}o{a}"|log-format "%tr"|log-format "%Ta"|log-format "%lc%rt"
+log-format-sd "[a]"
+log-format "%B %H %T %Tc %Td %Th %Tl %Ts %Tt %Tu %Tw %U %ac %b %bc %bi %bp %bq %ci %cp %f %fc %fi %fp %ft %ms %pid %rc"
+log-format "%s %sc %si %sp %sq %t %ts"|log-format-sd a b|error-log-format "%ci"|error-log-format a b
+error-log-format "%zz"|log-tag a|log-tag|no log-format|option logasap|option logasap x|no option logasap
+option dontlog-normal|no option dontlog-normal
+option log-separate-errors|option dontlog-normal x|option log-separate-errors x
+log-format "%[date] %[date(0,ms)] %[fe_name] %[be_name] %[srv_name] %[dst] %[dst_port] %[src_port] %[hostname]"
+option tcplog clf
 bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
 """
 AGREED_BACKEND = """
@@ -90,6 +103,7 @@ server t 127.0.0.1:81 tcp-ut 5s|server t 127.0.0.1:81 tcp-ut|server t 127.0.0.1:
 default-server source 127.0.0.1|server t 127.0.0.1:81 usesrc clientip
 option tcpka|option srvtcpka|no option srvtcpka|srvtcpka-idle 10|srvtcpka-intvl 1m|srvtcpka-intvl x|srvtcpka-cnt 127
 srvtcpka-cnt|clitcpka-idle 5|option clitcpka|backlog 5
+log-tag b|log-format %ci|log-format-sd x|error-log-format x|option logasap|option log-separate-errors
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
 """
 AGREED_SECTIONS = [
@@ -147,14 +161,16 @@ no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 STRICTER_FRONTEND = """
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 maxconn 5|bind ipv4@:18081
 bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|tcp-request inspect-delay 5s
-acl a src 10.0.0.1|log-format x|disabled|bind /x defer-accept|bind /x tfo
+acl a src 10.0.0.1|disabled|bind /x defer-accept|bind /x tfo
 backlog 0|backlog x|bind :18081 mss 50|bind :18081 mss -40|bind /x interface lo|bind /x transparent|bind /x mss 500
 bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
+log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hr"
+log-format "%ST"|log-format "%ID"|log-format "%sslv"|log-format "%tsc"|log-format "%[src,lower]"|log-format "%[date(5)]"
 clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 """
 STRICTER_BACKEND = """
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
-hash-type consistent|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2
+hash-type consistent|log-tag a b|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2
 server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80
 server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
@@ -173,7 +189,7 @@ STRICTER_SECTIONS = [
 ]
 # Refused by HAProxy 2.6 and accepted here on purpose.
 LENIENT_GLOBAL = "cpu-map auto|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash"
-LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka"
+LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]"
 LENIENT_BACKEND = """
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastlb.plan.load import LoadResult, load
-from fastlb.plan.model import Address, Check, CheckKind, Keepalive, Plan, Server, Source
+from fastlb.plan.model import Address, Check, CheckKind, Keepalive, LogMoment, Plan, Server, Source
 
 LoadText = Callable[..., LoadResult]
 
@@ -96,12 +96,12 @@ def test_log_lines_add_up_until_no_log(load_text: LoadText) -> None:
 
 def test_options_can_be_switched_off(load_text: LoadText) -> None:
     text = (
-        f"{TIMEOUTS} option dontlognull\n option redispatch\n"
+        f"{TIMEOUTS} option dontlognull\n option redispatch\n log stdout local0\n"
         f"{LISTEN} no option dontlognull\n default option redispatch\n server s 10.0.0.1:80\n"
     )
     plan = plan_of(load_text, text)
     assert plan.backends[0].redispatch == 0
-    assert not plan.frontends[0].dontlognull
+    assert not plan.frontends[0].session_log.dontlognull
 
 
 def test_kernel_splice_is_said_by_either_side(load_text: LoadText) -> None:
@@ -389,7 +389,7 @@ def test_httplog_falls_back_to_tcplog(load_text: LoadText) -> None:
     assert [str(found) for found in result.diagnostics] == [
         "lb.conf:6:9: warning: 'option httplog' concerns HTTP: it means 'option tcplog' in 'mode tcp'"
     ]
-    assert result.plan is not None and result.plan.frontends[0].tcplog
+    assert result.plan is not None and result.plan.frontends[0].session_log.moment is LogMoment.END
 
 
 def test_frontends_and_backends_without_effect(load_text: LoadText) -> None:

@@ -43,7 +43,7 @@ def test_mysql_galera(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = plan.backends[0]
     assert (backend.balance, backend.retries, backend.redispatch) == (Balance.LEASTCONN, 3, -1)
     assert (backend.queue_ms, backend.connect_ms, backend.server_ms) == (60_000, 10_000, 3_600_000)
-    assert plan.frontends[0].maxconn == 3000 and plan.frontends[0].tcplog and plan.frontends[0].dontlognull
+    assert plan.frontends[0].maxconn == 3000 and plan.frontends[0].session_log.dontlognull
     assert plan.frontends[0].logs == backend.logs == plan.process.logs == (0,)
     assert plan.log_targets == (LogTarget(Address("inet", "127.0.0.1", 514), "local", 18),)
     assert [server.backup for server in plan.servers] == [False, True, True]

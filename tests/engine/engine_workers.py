@@ -11,9 +11,35 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fastlb import _engine
-from fastlb.plan.model import Address, Backend, Balance, Bind, Frontend, Location, Plan, Process, Server
+from fastlb.config.errors import Report
+from fastlb.config.parser import parse_files
+from fastlb.plan.build import build
+from fastlb.plan.model import (
+    Address,
+    Backend,
+    Balance,
+    Bind,
+    Frontend,
+    Location,
+    Plan,
+    Process,
+    Server,
+    SessionLog,
+)
 
 HERE = Location("test.cfg", 1, 1)
+
+
+def session_log(*lines: str, format: str = "raw") -> SessionLog:
+    """What these lines of a frontend say about its log, with one target in that format."""
+    text = (
+        "\n ".join(("listen fe", "bind :1", "server s 127.0.0.1:2", f"log stdout format {format} local0", *lines))
+        + "\n"
+    )
+    report = Report()
+    plan = build(parse_files([("test.cfg", text.encode())], {}, report), ("test.cfg",), "", report)
+    assert plan, report.diagnostics(("test.cfg",))
+    return plan.frontends[0].session_log
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -27,7 +53,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: int = 0, **backend: object) -> Plan:
     """One frontend, one backend, a server for each port of 127.0.0.1."""
     weights = weights or [1] * len(ports)
-    frontend = {key: backend.pop(key) for key in ("client_ms", "client_fin_ms", "tcplog", "logs") if key in backend}
+    frontend = {key: backend.pop(key) for key in ("client_ms", "client_fin_ms", "session_log") if key in backend}
     servers = tuple(
         Server(f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn)
         for i, port in enumerate(ports)

@@ -8,7 +8,7 @@ import threading
 import time
 
 from engine_peers import echo, say
-from engine_workers import make_plan, running, wait_until
+from engine_workers import make_plan, running, session_log, wait_until
 
 
 def closed_port() -> int:
@@ -33,7 +33,9 @@ def test_redispatch_hides_a_refusing_server(serve) -> None:
 
 
 def test_without_redispatch_the_same_server_is_tried_again_after_a_pause(serve) -> None:
-    with running(make_plan([closed_port()], retries=2, connect_ms=100, tcplog=True, logs=(0,))) as workers:
+    with running(
+        make_plan([closed_port()], retries=2, connect_ms=100, session_log=session_log("option tcplog"))
+    ) as workers:
         begin = time.monotonic()
         assert ask(workers.port) == b""
         assert time.monotonic() - begin >= 0.2

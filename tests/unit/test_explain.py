@@ -37,6 +37,8 @@ backend b
     server b 127.0.0.1:81 check addr 127.0.0.2
 listen l
     bind /tmp/x.sock mode 660
+    log-format "%{+Q}o %ci:%cp %{-Q}b %[reason] %{-M}s 1%%"
+    option dontlognull
     server s 127.0.0.1:1
 """
 
@@ -68,6 +70,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("backlog 100", "lb.conf:12"),
         ("backlog 4096", "default"),
         ("mode 660", "lb.conf:22"),
+        ("log-format '%{+Q}ci:%{+Q}cp %b %{+Q}[reason] %{+Q,-M}s 1%%'", "lb.conf:23"),
+        ("option dontlognull on", "lb.conf:24"),
+        ("option logasap off", "default"),
+        ("option tcplog off", "default"),
         ("default_backend b", "lb.conf:13"),
         ("default_backend l", "derived from being a 'listen'"),
         ("timeout queue 5s", "derived from 'timeout connect'"),

@@ -24,18 +24,21 @@ LOCAL0 = 16
 NUMBERING = Numbering((7,), (0,), (0,))
 
 
+Record = tuple[int, int, int, int, bytes, bytes]
+
+
 class Ring:
     """Stands for the shared memory of a worker that went mad: the real ring cannot be made to hold such things."""
 
-    def __init__(self, *records: tuple[int, int, int, int, bytes]) -> None:
+    def __init__(self, *records: Record) -> None:
         self._records = list(records)
 
-    def drain_log(self, worker: int, limit: int = 0) -> list[tuple[int, int, int, int, bytes]]:
+    def drain_log(self, worker: int, limit: int = 0) -> list[Record]:
         taken, self._records = self._records[:limit], self._records[limit:]
         return taken
 
 
-def drain(logs: Logs, *records: tuple[int, int, int, int, bytes]) -> None:
+def drain(logs: Logs, *records: Record) -> None:
     logs.drain(cast(Shm, cast(Any, Ring(*records))), 1)
 
 
@@ -111,17 +114,47 @@ def test_a_target_on_the_screen_is_not_doubled(capfd: pytest.CaptureFixture[str]
 def test_session_lines_go_to_their_frontend_only(receivers: Callable[[], socket.socket]) -> None:
     sock = receivers()
     logs, stream = logs_with(target_at(sock))
-    drain(logs, (6, 0, 7, 0, b"of fe0"), (6, 0, 8, 0, b"of another"))
+    drain(logs, (6, 0, 7, 0, b"of fe0", b""), (6, 0, 8, 0, b"of another", b""))
     logs.close()
     assert received(sock) == [b"<134>of fe0\n"]
     assert stream.getvalue() == ""
+
+
+def test_structured_data_is_for_rfc5424_only(receivers: Callable[[], socket.socket]) -> None:
+    plain, structured = receivers(), receivers()
+    logs, _ = logs_with(target_at(plain), target_at(structured, format="rfc5424"))
+    drain(logs, (6, 0, 7, 0, b"line", b'[a@1 b="1"]'), (6, 0, 7, 0, b"none", b""))
+    logs.close()
+    assert received(plain) == [b"<134>line\n", b"<134>none\n"]
+    with_data, without = received(structured)
+    assert with_data.endswith(b' - [a@1 b="1"] line\n')
+    assert without.endswith(b" - - none\n")
+
+
+def test_a_proxy_may_have_a_tag_of_its_own(receivers: Callable[[], socket.socket]) -> None:
+    sock = receivers()
+    logs = Logs(io.StringIO())
+    plan = plan_of([server_of("a", 1)], logs=[target_at(sock, format="local")], process=Process(logs=(0,)))
+    frontends = tuple(replace(frontend, log_tag="front") for frontend in plan.frontends)
+    backends = tuple(replace(backend, log_tag="back") for backend in plan.backends)
+    logs.install(replace(plan, frontends=frontends, backends=backends), NUMBERING)
+    drain(logs, (6, 0, 7, 0, b"session", b""))
+    logs.proxy_message(5, "server", 0)
+    logs.message(5, "process")
+    logs.close()
+    tags = [re.search(rb"(\w+)\[\d+\]: (\w+)", line) for line in received(sock)]
+    assert [found and found.groups() for found in tags] == [
+        (b"front", b"session"),
+        (b"back", b"server"),
+        (b"fastlb", b"process"),
+    ]
 
 
 def test_a_frontend_that_left_keeps_its_targets(receivers: Callable[[], socket.socket]) -> None:
     sock = receivers()
     logs, _ = logs_with(target_at(sock))
     logs.install(plan_of(), Numbering((), (), ()))
-    drain(logs, (6, 0, 7, 0, b"the last session"))
+    drain(logs, (6, 0, 7, 0, b"the last session", b""))
     logs.close()
     assert received(sock) == [b"<134>the last session\n"]
 
@@ -130,7 +163,7 @@ def test_a_frontend_changes_its_target_at_a_reload(receivers: Callable[[], socke
     old, new = receivers(), receivers()
     logs, _ = logs_with(target_at(old))
     logs.install(plan_of([server_of("a", 1)], logs=[target_at(new)]), NUMBERING)
-    drain(logs, (6, 0, 7, 0, b"line"))
+    drain(logs, (6, 0, 7, 0, b"line", b""))
     logs.close()
     assert (received(old), received(new)) == ([], [b"<134>line\n"])
 
@@ -140,7 +173,7 @@ def test_what_a_mad_worker_writes_is_one_clean_line(receivers: Callable[[], sock
     sock = receivers()
     logs, stream = logs_with(target_at(sock, format="rfc5424"))
     junk = bytes(range(256)) + b"%n%s\r\n<0>fake"
-    drain(logs, (255, 0, 7, 2**64 - 1, junk), (-1, 0, 7, 0, junk), (6, 9, 99, 0, junk))
+    drain(logs, (255, 0, 7, 2**64 - 1, junk, junk), (-1, 0, 7, 0, junk, b""), (6, 9, 99, 0, junk, junk))
     logs.close()
     lines = received(sock)
     assert len(lines) == 3
@@ -207,7 +240,7 @@ def test_a_flood_is_drained_in_turns() -> None:
         nonlocal turns
         with os.fdopen(writing, "w") as stream:
             logs = Logs(stream)
-            ring = Ring(*((4, 1, 0, 0, b"%d" % number) for number in range(5000)))
+            ring = Ring(*((4, 1, 0, 0, b"%d" % number, b"") for number in range(5000)))
             logs.drain(cast(Shm, cast(Any, ring)), 1)
             while ring._records:
                 turns += 1
