@@ -233,7 +233,8 @@ def _logs(logs: Iterable[LogLine | LogGlobal]) -> Iterator[Row]:
             yield Row("log global", _place(log.location))
         else:
             target = log.target if isinstance(log.target, str) else _spell(log.target)
-            yield Row(f"log {target} len {log.length} format {log.format}", _place(log.location))
+            sample = f" sample {log.sample}" if log.sample else ""
+            yield Row(f"log {target} len {log.length} format {log.format}{sample}", _place(log.location))
 
 
 # ---- any value ---------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ _NOT_YET_PREFIXES = words(
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _ANY = ("0.0.0.0", "::")
+_STANDARD = {Endpoint(EndpointKind.FD, "1"): "stdout", Endpoint(EndpointKind.FD, "2"): "stderr"}
 
 
 def expand_address(word: Word, environ: Mapping[str, str], report: Report) -> str:
@@ -84,14 +85,16 @@ def parse_source(text: str, where: Location, *, ranges: bool) -> tuple[Endpoint,
 
 
 def parse_log_target(text: str, where: Location) -> Endpoint | str:
-    """The target of a ``log`` line: ``stdout``, ``stderr``, a path, or an address whose port defaults to 514."""
+    """The target of a ``log`` line: ``stdout``, ``stderr``, ``fd@n``, a path, or an address; its port is 514 if unsaid.
+
+    ``udp@`` before an address says what it is anyway.
+    """
+    text = text.removeprefix("udp@")
     if text in ("stdout", "stderr"):
         return text
     local = parse_local(text, where)
     if local is not None:
-        if local.kind is EndpointKind.FD:
-            raise ConfigError(where, f"a log target {quote(text)} is not supported yet", "use stdout or stderr")
-        return local
+        return _STANDARD.get(local, local)
     host, port = split_port(text)
     endpoint = parse_host(host, where, _port(port, text, where) if port else 514, text)
     if endpoint.host in _ANY:

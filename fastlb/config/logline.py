@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from fastlb.config.address import expand_address, parse_log_target
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import numbered
-from fastlb.config.tree import LogGlobal, LogLine
+from fastlb.config.tree import LogGlobal, LogLine, LogSample
 
 DEFAULT_FORMAT = "local"
 DEFAULT_LENGTH = 1024
@@ -16,6 +18,7 @@ FACILITIES = numbered(
     local0 local1 local2 local3 local4 local5 local6 local7"""
 )
 LEVELS = numbered("emerg alert crit err warning notice info debug")
+_SAMPLE = re.compile(r"([0-9]{1,9}(?:-[0-9]{1,9})?(?:,[0-9]{1,9}(?:-[0-9]{1,9})?)*),?:([0-9]{1,9})")
 
 
 def parse_log(args: Args) -> LogLine | LogGlobal:
@@ -27,15 +30,33 @@ def parse_log(args: Args) -> LogLine | LogGlobal:
     target = parse_log_target(expand_address(word, args.environ, args.report), word.location)
     length = args.integer(80, 65535) if args.accept("len") else DEFAULT_LENGTH
     format_ = args.one_of(FORMATS, "log format").text if args.accept("format") else DEFAULT_FORMAT
-    _refuse_sample(args)
+    sample = _sample(args) if args.accept("sample") else None
+    _refuse_profile(args)
     facility = FACILITIES[args.one_of(FACILITIES, "log facility").text]
     max_level = LEVELS[args.one_of(LEVELS, "log level").text] if args.peek() else LEVELS["debug"]
     min_level = LEVELS[args.one_of(LEVELS, "log level").text] if args.peek() else LEVELS["emerg"]
     args.end()
-    return LogLine(target, word.location, format_, facility, max_level, min_level, length)
+    return LogLine(target, word.location, format_, facility, max_level, min_level, length, sample)
 
 
-def _refuse_sample(args: Args) -> None:
+def _sample(args: Args) -> LogSample:
+    """``1,3-4:5``: the ranges in any order."""
+    word = args.need("ranges and a size, such as '1,3-4:5'")
+    found = _SAMPLE.fullmatch(word.text)
+    if found is None:
+        hint = "write ranges, a colon, and how many lines are counted: '1,3-4:5'"
+        raise ConfigError(word.location, f"{quote(word.text)} is no sample of lines", hint)
+    ends = (part.partition("-") for part in found[1].split(",") if part)
+    ranges = tuple(sorted((int(low), int(high or low)) for low, _, high in ends))
+    size = int(found[2])
+    for (low, high), (following, _) in zip(ranges, (*ranges[1:], (size + 1, 0)), strict=True):
+        if not 1 <= low <= high < following:
+            message = f"the ranges of {quote(word.text)} must rise, not overlap, and lie within 1 and {size}"
+            raise ConfigError(word.location, message)
+    return LogSample(ranges, size)
+
+
+def _refuse_profile(args: Args) -> None:
     word = args.peek()
-    if word is not None and word.text in ("sample", "profile"):
+    if word is not None and word.text == "profile":
         raise ConfigError(word.location, f"{quote(word.text)} of a 'log' line is not supported yet")

@@ -121,6 +121,17 @@ class ServerLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSample:
+    """Of each ``size`` lines those at these places, from 1, both ends included."""
+
+    ranges: tuple[tuple[int, int], ...]
+    size: int
+
+    def __str__(self) -> str:
+        return ",".join(f"{low}-{high}" if low < high else f"{low}" for low, high in self.ranges) + f":{self.size}"
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One ``log`` line with a target of its own; ``target`` is ``stdout``, ``stderr`` or an address. Syslog numbers."""
 
@@ -131,6 +142,7 @@ class LogLine:
     max_level: int
     min_level: int
     length: int
+    sample: LogSample | None = None
 
 
 @dataclass(frozen=True, slots=True)

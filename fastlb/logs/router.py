@@ -20,10 +20,11 @@ from typing import TextIO
 from fastlb._engine import Shm
 from fastlb.logs.datagram import DatagramSink
 from fastlb.logs.formats import Sender
-from fastlb.logs.levels import DEBUG, LEVEL_NAMES
+from fastlb.logs.levels import DEBUG, LEVEL_NAMES, WARNING
 from fastlb.logs.repeats import INTERVAL_S, Repeats
+from fastlb.logs.sampling import Sampler
 from fastlb.logs.sink import Sink
-from fastlb.logs.stream import open_fd, open_text
+from fastlb.logs.stream import ClosedSink, open_fd, open_inherited, open_text
 from fastlb.logs.target import Target
 from fastlb.logs.text import escape_line, escape_text
 from fastlb.plan.model import Address, Backend, Frontend, Plan
@@ -103,8 +104,9 @@ class Logs:
     def _sink(self, address: Address | str) -> Sink:
         sink = self._sinks.get(address)
         if sink is None:
-            sink = DatagramSink(address) if isinstance(address, Address) else open_fd(_FDS[address])
-            self._sinks[address] = sink
+            sink = self._sinks[address] = _open(address)
+            if isinstance(sink, ClosedSink):
+                self._show(WARNING, escape_text(f"log {address}: no such descriptor was there at the start"))
         return sink
 
     def _close_unused(self) -> None:
@@ -125,8 +127,12 @@ class Logs:
         for target in targets:
             shown = (target.write(level, time_us, line) and target.on_screen) or shown
         if not shown:
-            date = datetime.fromtimestamp(time_us / 1e6).isoformat(" ", "milliseconds")
-            self._own.write(f"{date} [{LEVEL_NAMES[level]}] ".encode() + line + b"\n")
+            self._show(level, line)
+
+    def _show(self, level: int, line: bytes) -> None:
+        """On the process's own stream."""
+        date = datetime.now().isoformat(" ", "milliseconds")
+        self._own.write(f"{date} [{LEVEL_NAMES[level]}] ".encode() + line + b"\n")
 
     def _from_worker(
         self, worker: int, level: int, kind: int, slot: int, time_us: int, line: bytes, data: bytes
@@ -176,6 +182,16 @@ def _tagged(targets: list[Target], proxy: Frontend | Backend) -> tuple[Target, .
     return own if tag is None else tuple(replace(target, sender=replace(target.sender, tag=tag)) for target in own)
 
 
+def _open(address: Address | str) -> Sink:
+    if isinstance(address, str):
+        return open_fd(_FDS[address])
+    return open_inherited(int(address.host)) if address.family == "fd" else DatagramSink(address)
+
+
 def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
-    """Without those that say the same: `log global` in a proxy that names the target again, say."""
-    return tuple({target.log: target for target in targets}.values())
+    """Without those that say the same: `log global` in a proxy that names the target again, say. Each samples anew."""
+    distinct = {target.log: target for target in targets}
+    return tuple(
+        target if log.sample is None else replace(target, sampler=Sampler(log.sample))
+        for log, target in distinct.items()
+    )

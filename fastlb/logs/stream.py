@@ -18,6 +18,7 @@ from typing import TextIO
 
 from fastlb.logs.sink import Sink
 
+_STDERR = 2
 _PIPE_BUF = 4096
 """Linux writes up to this many bytes to a pipe as a whole or not at all (pipe(7))."""
 
@@ -125,11 +126,23 @@ class ClosedSink(Sink):
 
 
 def open_fd(fd: int) -> Sink:
-    """The sink for a standard descriptor."""
+    """The sink for a descriptor; one that is not there loses every line."""
     try:
         return StreamSink(fd)
     except OSError:
         return ClosedSink()
+
+
+def open_inherited(fd: int) -> Sink:
+    """The same for one that this process was started with.
+
+    Of others that have its number none is written to: those that Python and the engine open are closed on exec.
+    """
+    try:
+        inherited = fd <= _STDERR or os.get_inheritable(fd)
+    except OSError:
+        inherited = False
+    return open_fd(fd) if inherited else ClosedSink()
 
 
 def open_text(stream: TextIO) -> Sink:

@@ -57,4 +57,5 @@ class LogTable:
             max_level=log.max_level,
             min_level=log.min_level,
             length=log.length,
+            sample=log.sample,
         )

@@ -14,6 +14,7 @@ from enum import Enum, IntEnum
 
 from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
+from fastlb.config.tree import LogSample
 
 DEFAULT_BACKLOG = 4096
 DEFAULT_INTER_MS = 2000
@@ -42,7 +43,7 @@ class CheckKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A socket address. ``family`` is ``inet``, ``inet6``, ``unix``, ``abstract`` or, in a Bind only, ``fd``.
+    """A socket address. ``family`` is ``inet``, ``inet6``, ``unix``, ``abstract`` or, of a Bind or LogTarget, ``fd``.
 
     ``host`` is a numeric address (``0.0.0.0`` and ``::`` for any), a path for ``unix``, a name for ``abstract``, the
     number for ``fd``. ``port`` is 0 except for inet and inet6.
@@ -103,7 +104,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class LogTarget:
-    """One ``log`` line. ``address`` is ``stdout``, ``stderr``, or the Address of a datagram socket.
+    """One ``log`` line. ``address`` is ``stdout``, ``stderr``, or the Address of a datagram socket or a descriptor.
 
     Levels are syslog's numbers: 0 emerg to 7 debug. Nothing less severe than ``max_level`` is sent; nothing is sent
     as more severe than ``min_level``.
@@ -115,6 +116,7 @@ class LogTarget:
     max_level: int = 7
     min_level: int = 0
     length: int = 1024
+    sample: LogSample | None = None
 
 
 class LogMoment(IntEnum):
@@ -130,8 +132,9 @@ class LogMoment(IntEnum):
 class SessionLog:
     """What a frontend writes about a session. ``data`` goes before ``line`` where the format is rfc5424.
 
-    ``error_line`` takes the place of ``line`` for a session that did not go well. That is, says HAProxy's manual: errors,
-    timeouts, retries, redispatches; ``log_separate_errors`` (their level is "err") and ``dontlog_normal`` mean them, too.
+    ``error_line`` takes the place of ``line`` for a session that did not go well: says HAProxy's manual, one with an
+    error, a timeout, a retry or a redispatch. These are meant by ``log_separate_errors`` (their level is "err") and
+    ``dontlog_normal``, too.
     """
 
     moment: LogMoment = LogMoment.NEVER

@@ -23,6 +23,14 @@ spread-checks 51|spread-checks -1|ulimit-n 5000|hard-stop-after 5s|hard-stop-aft
 log-tag a b|log-send-hostname|log 127.0.0.1|log 127.0.0.1 local0|log 127.0.0.1 local9|log 127.0.0.1 local0 infox
 log 127.0.0.1 local0 info notice|log 127.0.0.1 local0 info notice err|log 127.0.0.1 len 10 local0
 log 127.0.0.1 len 70000 local0|log 127.0.0.1 len 100 format raw local0|log 127.0.0.1 format raw len 100 local0
+log fd@1 local0|log fd@7 local0|log fd@x local0|log fd@ local0|log udp@127.0.0.1:5 local0
+log 127.0.0.1 sample 1:4 local0|log 127.0.0.1 sample 1,3-4:4 local0|log 127.0.0.1 sample 0:4 local0
+log 127.0.0.1 sample 5:4 local0|log 127.0.0.1 sample 3-2:4 local0|log 127.0.0.1 sample 1,1:4 local0
+log 127.0.0.1 sample 1-3,2-4:4 local0
+log 127.0.0.1 sample 1 local0|log 127.0.0.1 sample 1: local0|log 127.0.0.1 sample :4 local0|log 127.0.0.1 sample local0
+log 127.0.0.1 sample 2,1:4 local0|log 127.0.0.1 sample 1:0 local0|log 127.0.0.1 sample 1:4 len 100 local0
+log 127.0.0.1 len 200 format raw sample 1:4 local0|log 127.0.0.1 sample 1-:4 local0|log 127.0.0.1 sample ,1:4 local0
+log 127.0.0.1 sample 1,:4 local0|log 127.0.0.1 sample 1:4x local0|log 127.0.0.1 sample a:4 local0
 log 127.0.0.1 format foo local0|log global|no log|log stdout|log stdout format raw local0|log /dev/log local0
 log unix@/x local0|log localhost local0|log 127.0.0.1:1-5 local0|log [::1]:5 local0|log ::1 local0|maxcon 5
 cpu-map auto:1/1-2 0-1|cpu-map auto:1/1-2 0-3|maxconn 5 # comment|log-tag "a"'b'|log-tag "a|log-tag 'a|log-tag a\\xz
@@ -155,7 +163,7 @@ presetenv A c|.if streq("$A",c)|nosuch|.endif;.if streq("$.SECTION",global)|nosu
 # Accepted by HAProxy 2.6 and refused here on purpose: what is not built yet, and what it silently reads as 0.
 STRICTER_GLOBAL = """
 maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|description a b|node x|cpu-map 1 0
-cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log fd@1 local0|log 127.0.0.1:514x local0|log * local0
+cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log 127.0.0.1:514x local0|log * local0
 no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 """
 STRICTER_FRONTEND = """
@@ -188,7 +196,9 @@ STRICTER_SECTIONS = [
     f"{FRONTEND}{BACKEND}resolvers r\n nameserver n 10.0.0.1:53\n",
 ]
 # Refused by HAProxy 2.6 and accepted here on purpose.
-LENIENT_GLOBAL = "cpu-map auto|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash"
+LENIENT_GLOBAL = """
+cpu-map auto|log 127.0.0.1 sample 1-1:1 local0|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash
+"""
 LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]"
 LENIENT_BACKEND = """
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b

@@ -110,6 +110,16 @@ def test_raw_lines_on_stdout(fastlb, peer, port):
     assert [(line.server, line.bytes, line.state) for line in lines] == [("s", 2, "--")]
 
 
+def test_lines_to_an_inherited_descriptor(fastlb, peer, port):
+    reading, writing = os.pipe()
+    fastlb.start(config(port, peer("banner", "s"), f"fd@{writing} format raw local0"), pass_fds=[writing])
+    os.close(writing)
+    who(("127.0.0.1", port))
+    with os.fdopen(reading) as pipe:
+        found = next(found for line in pipe if (found := session(line)))
+    assert (found.server, found.bytes, found.state) == ("s", 2, "--")
+
+
 def test_every_session_has_its_line(balancer, peer, port, log, scale):
     balancer.start(config(port, peer("banner", "s"), f"{log} local0"))
     count = scale("sessions", 50_000, least=500)

@@ -17,7 +17,7 @@ GOOD = sorted((Path(__file__).resolve().parents[1] / "config/good").glob("*.cfg"
 TEXT = """\
 global
     hard-stop-after 90s
-    log 127.0.0.1 local0
+    log 127.0.0.1 sample 3-4,1:5 local0
 defaults
     mode tcp
     log global
@@ -62,7 +62,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("hard-stop-after 90s", "lb.conf:2"),
         ("spread-checks 0", "default"),
-        ("log 127.0.0.1:514 len 1024 format local", "lb.conf:3"),
+        ("log 127.0.0.1:514 len 1024 format local sample 1,3-4:5", "lb.conf:3"),
         ("frontend www", "lb.conf:11"),
         ("timeout client 1m", "lb.conf:8"),
         ("timeout client-fin 1m", "derived from 'timeout client'"),

@@ -16,6 +16,7 @@ import pytest
 from observed import plan_of, server_of
 
 from fastlb._engine import Shm
+from fastlb.config.tree import LogSample
 from fastlb.logs import Logs
 from fastlb.plan.model import Address, LogTarget, Process
 from fastlb.shm import Numbering
@@ -129,6 +130,41 @@ def test_structured_data_is_for_rfc5424_only(receivers: Callable[[], socket.sock
     with_data, without = received(structured)
     assert with_data.endswith(b' - [a@1 b="1"] line\n')
     assert without.endswith(b" - - none\n")
+
+
+def test_a_sample_of_the_lines(receivers: Callable[[], socket.socket]) -> None:
+    """Each proxy counts for itself, also what the target's level then leaves out."""
+    some, rest = receivers(), receivers()
+    logs, _ = logs_with(
+        target_at(some, sample=LogSample(((1, 1), (3, 4)), 5), max_level=6),
+        target_at(rest, sample=LogSample(((2, 2), (5, 5)), 5)),
+    )
+    drain(logs, *((7 if number == 3 else 6, 0, 7, 0, b"%d" % number, b"") for number in range(1, 13)))
+    logs.message(5, "of the process")
+    logs.close()
+    assert [line[5:] for line in received(some)] == [
+        *(b"1\n", b"4\n", b"6\n", b"8\n", b"9\n", b"11\n"),
+        b"of the process\n",
+    ]
+    assert [line[5:] for line in received(rest)] == [b"2\n", b"5\n", b"7\n", b"10\n", b"12\n"]
+
+
+def test_a_descriptor_that_was_there_at_the_start(tmp_path: Path) -> None:
+    """Those of our own are closed on exec, and none of them is written to by mistake."""
+    reading, writing = os.pipe()
+    own = os.dup(writing)
+    os.set_inheritable(writing, True)
+    targets = [LogTarget(Address("fd", str(fd)), "raw", LOCAL0) for fd in (writing, own, 999_999)]
+    logs, stream = logs_with(*targets)
+    logs.message(5, "hello")
+    logs.close()
+    os.close(writing)
+    os.close(own)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read() == b"hello\n"
+    assert logs.dropped == 2
+    for fd in (own, 999_999):
+        assert f"[warning] log fd@{fd}: no such descriptor was there at the start" in stream.getvalue()
 
 
 def test_a_proxy_may_have_a_tag_of_its_own(receivers: Callable[[], socket.socket]) -> None:
