@@ -95,7 +95,7 @@ def _probes(timings: Sequence[tuple[str, Keepalive | None]]) -> str:
     names = ", ".join(others[:3]) + ("…" if len(others) > 3 else "")
     text = "not probed"
     if most is not None:
-        text = f"probed after {most.idle_s} s of silence, {most.count} times every {most.interval_s} s"
+        text = f"probed {most}"
         text += " (automatic)" if most == Keepalive() else ""
     return text + (f"; not those of {names}" if others else "")
 

@@ -47,17 +47,21 @@ _NAMES = {
     "nofile": "ulimit-n",
     "log_hostname": "log-send-hostname",
     "read_ms": "timeout check",
+    "user_timeout_ms": "tcp-ut",
 }
 _SAID = {"workers": "nbthread", "read_ms": "check_timeout", "kind": "check"}
+_KEEPALIVE: dict[type, str] = {Bind: "option clitcpka", Backend: "option srvtcpka"}
 # What identifies a thing or orders it in the plan, or is told in another way.
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
     "backend", "check", "request", "inherited_fd", "kind", "session_log", "moment", "line", "error_line", "data",
+    "port_offset",
 }  # fmt: skip
 # Of what has not been said: the field that counts instead, and its name.
 _DERIVED = {
     (Frontend, "client_fin_ms"): ("client_ms", "'timeout client'"),
     (Backend, "server_fin_ms"): ("server_ms", "'timeout server'"),
+    (Backend, "keepalive"): ("keepalive", "the timeouts, which leave time for a probe"),
     (Backend, "queue_ms"): ("connect_ms", "'timeout connect'"),
     (Check, "fastinter_ms"): ("inter_ms", "'inter'"),
     (Check, "downinter_ms"): ("inter_ms", "'inter'"),
@@ -77,6 +81,10 @@ _WORDS = {
     ("maxconn", 0): "no limit of its own",
     ("read_ms", 0): "none: the whole check has as long as the connection",
     ("tunnel_ms", 0): "none: those of both sides apply",
+    ("mss", 0): "the route's",
+    ("user_timeout_ms", 0): "the system's",
+    ("keepalive", None): "off",
+    ("source", None): "the kernel's choice",
 }
 
 
@@ -178,7 +186,14 @@ def _session_log(frontend: Frontend, said: tree.Settings) -> Iterator[Row]:
 
 
 def _backend(backend: Backend, merged: Merged) -> Iterator[Row]:
-    return (row for _, row in _rows(backend, lambda name: getattr(merged.settings, name, None)))
+    said = merged.settings
+    return (row for _, row in _rows(backend, lambda name: getattr(said, name, None) or _probing(name, "server", said)))
+
+
+def _probing(name: str, side: str, said: tree.Settings) -> Said[Any] | None:
+    """What was said of keep-alive, in up to four statements: the first of them."""
+    parts = ("", "_idle", "_interval", "_count") if name == "keepalive" else ()
+    return next((found for part in parts if (found := getattr(said, f"{side}_keepalive{part}"))), None)
 
 
 def _binds(frontend: int, merged: Merged, plan: Plan) -> Iterator[str]:
@@ -190,12 +205,15 @@ def _binds(frontend: int, merged: Merged, plan: Plan) -> Iterator[str]:
             for part in line.addresses
         )
         yield from _written(1, [Row(f"bind {addresses}", _place(line.location))])
-        yield from _written(2, _bind(max(planned, key=lambda bind: bind.v6only is not None), line))
+        yield from _written(2, _bind(max(planned, key=lambda bind: bind.v6only is not None), line, merged.settings))
 
 
-def _bind(bind: Bind, line: BindLine) -> Iterator[Row]:
-    rows = _rows(bind, lambda name: getattr(line, name, None))
-    return (row for field, row in rows if getattr(bind, field) is not None)
+def _bind(bind: Bind, line: BindLine, section: tree.Settings) -> Iterator[Row]:
+    def said(name: str) -> Said[Any] | None:
+        own: Said[Any] | None = getattr(line, name, None)
+        return own or (section.backlog if name == "backlog" else _probing(name, "client", section))
+
+    return (row for field, row in _rows(bind, said) if field == "keepalive" or getattr(bind, field) is not None)
 
 
 def _servers(backend: Backend, merged: Merged, plan: Plan) -> Iterator[str]:
@@ -204,13 +222,15 @@ def _servers(backend: Backend, merged: Merged, plan: Plan) -> Iterator[str]:
         line = written[server.location]
         name = f" ({line.address.value.host})" if line.address.value.kind is EndpointKind.NAME else ""
         place = _place(line.address.location)
-        yield from _written(1, [Row(f"server {server.name} {server.address}{name}", place)])
+        yield from _written(1, [Row(f"server {server.name} {_destination(server)}{name}", place)])
         yield from _server(server, line, merged)
 
 
 def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
     said = merged_options(line.own, merged_options(line.defaults, merged.proxy.inherited.server_options))
-    yield from _written(2, (row for _, row in _rows(server, lambda name: getattr(said, name, None))))
+    source = said.source or merged.settings.source
+    rows = _rows(server, lambda name: source if name == "source" else getattr(said, name, None))
+    yield from _written(2, (row for _, row in rows))
     yield from _written(2, [Row("check" if server.check else "no-check", _origin(said.check))])
     if server.check is not None:
         where = said.addr or said.port
@@ -220,6 +240,15 @@ def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
         )
         rows = _rows(server.check, lambda name: getattr(said, name, None) or getattr(merged.settings, name, None))
         yield from _written(3, (row for _, row in rows))
+
+
+def _destination(server: Server) -> str:
+    """As a file has it, with the parts that are the client's: ``192.0.2.1:+8000``, ``*:80``, ``*``."""
+    address = server.address
+    if server.port_offset is None:
+        return f"*:{address.port}" if address.host in ("0.0.0.0", "::") else str(address)
+    host = "*" if address.host in ("0.0.0.0", "::") else str(address).rpartition(":")[0]
+    return f"{host}:{server.port_offset:+}" if server.port_offset else host
 
 
 def _kind(check: Check, merged: Merged) -> Row:
@@ -264,13 +293,15 @@ def name_of(thing: Any, field: str) -> str:
     spelled = base.replace("_", "-")
     if field in _NAMES:
         return _NAMES[field]
+    if field == "keepalive":
+        return _KEEPALIVE[type(thing)]
     if isinstance(thing, (Frontend, Backend, SessionLog)):
         return _TIMEOUTS.get(base) or (f"option {spelled}" if spelled in OPTIONS.supported else spelled)
     return "timeout connect" if (type(thing), field) == (Check, "connect_ms") else spelled
 
 
 def _text(field: str, value: Any) -> str:
-    if isinstance(value, (int, bool)) and (field, value) in _WORDS:
+    if isinstance(value, (int, bool, type(None))) and (field, value) in _WORDS:
         return _WORDS[field, value]
     if value is None:
         return "not set"

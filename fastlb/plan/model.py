@@ -75,6 +75,9 @@ class Keepalive:
     interval_s: int = 15
     count: int = 4
 
+    def __str__(self) -> str:
+        return f"after {self.idle_s} s of silence, {self.count} times every {self.interval_s} s"
+
 
 @dataclass(frozen=True, slots=True)
 class Bind:

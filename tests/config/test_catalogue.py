@@ -29,7 +29,7 @@ DOCUMENTED = (
 ELSEWHERE = {
     "directives": ("## Conditions",),
     "section 'global'": ("## Words, quotes, variables", "## Statistics"),
-    "proxy sections": ("### Timeouts", "## Metrics", "## Statistics"),
+    "proxy sections": ("### Timeouts", "### Keep-alive", "## Metrics", "## Statistics"),
     "options of proxies": ("## Proxies", "### Health checks", "## Logging", "## Differences from HAProxy"),
     "timeouts": ("### Health checks",),
 }

@@ -40,6 +40,14 @@ listen l
     log-format "%{+Q}o %ci:%cp %{-Q}b %[reason] %{-M}s 1%%"
     option dontlognull
     server s 127.0.0.1:1
+listen far
+    bind :18090 interface lo
+    backlog 7
+    timeout server 1h
+    clitcpka-idle 20
+    source 127.0.0.9
+    server s 127.0.0.1:+5
+    server t * source 127.0.0.8:5000-5009
 """
 
 
@@ -89,6 +97,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("rise 7", "lb.conf:19"),
         ("rise 2", "default"),
         ("no-check", "default"),
+        ("backlog 7", "lb.conf:26"),
+        ("interface lo", "lb.conf:25"),
+        ("option clitcpka after 20 s of silence, 4 times every 15 s", "lb.conf:28"),
+        ("option srvtcpka off", "default"),
+        (
+            "option srvtcpka after 60 s of silence, 4 times every 15 s",
+            "derived from the timeouts, which leave time for a probe",
+        ),
+        ("source 127.0.0.9", "lb.conf:29"),
+        ("source 127.0.0.8:5000-5009", "lb.conf:31"),
+        ("source the kernel's choice", "default"),
+        ("server s 127.0.0.1:+5", "lb.conf:30"),
+        ("server t *", "lb.conf:31"),
     ],
 )
 def test_a_value_and_its_origin(text: str, origin: str) -> None:
