@@ -71,6 +71,11 @@ class Crew:
         """Whether new workers get what ``option kernel-splice`` needs."""
         return self._means.kernel_splice
 
+    @property
+    def transparent(self) -> bool:
+        """Whether workers may connect from addresses that this machine does not have."""
+        return self._means.identity.transparent
+
     # Orders
 
     async def start(self, size: int) -> None:

@@ -88,6 +88,8 @@ class PortWatch:
         for server, slot, (sessions, closed) in zip(servers, slots, view.ports(slots), strict=True):
             if not server.address.port or server.address.host in _ANY:
                 continue  # no port at all, or many destinations
+            if server.source and server.source.usesrc in ("clientip", "client"):
+                continue  # each client has ports of its own
             way = server.address, server.source
             in_use[way] += sessions
             self._closed[slot] = closed

@@ -18,7 +18,8 @@ from fastlb import linux, seccomp
 from fastlb.plan.model import Process
 
 _CAP_CHOWN, _CAP_DAC_OVERRIDE, _CAP_FOWNER, _CAP_KILL, _CAP_SETGID, _CAP_SETUID = 0, 1, 3, 5, 6, 7
-_CAP_SETPCAP, _CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_SYS_CHROOT, _CAP_SYS_RESOURCE = 8, 10, 12, 18, 24
+_CAP_SETPCAP, _CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW = 8, 10, 12, 13
+_CAP_SYS_CHROOT, _CAP_SYS_RESOURCE = 18, 24
 
 _MASTER_CAPABILITIES = sum(
     1 << number
@@ -47,21 +48,36 @@ class PrivilegeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a worker becomes. None keeps what the master has."""
+    """Who a worker becomes. None keeps what the master has.
+
+    ``transparent``: it may connect from addresses that this machine does not have (``usesrc``). That is CAP_NET_RAW;
+    what else it would be good for, raw sockets, seccomp takes away again.
+    """
 
     uid: int | None = None
     gid: int | None = None
     groups: tuple[int, ...] = ()
     chroot: str | None = None
+    transparent: bool = False
 
     @classmethod
-    def of(cls, process: Process) -> Identity:
+    def of(cls, process: Process, *, transparent: bool = False) -> Identity:
         """The identity that a configuration's ``global`` section asks for."""
-        return cls(process.uid, process.gid, process.groups, process.chroot)
+        return cls(process.uid, process.gid, process.groups, process.chroot, transparent)
+
+    @property
+    def capabilities(self) -> linux.Capabilities:
+        """What a worker keeps: nothing, unless it needs it all the time."""
+        kept = 1 << _CAP_NET_RAW if self.transparent else 0
+        return linux.Capabilities(kept, kept, 0)
 
 
 def refusal(identity: Identity) -> str | None:
     """Why this process can never become ``identity``, or None; asked before anything is bound."""
+    if identity.transparent and not _has(_CAP_NET_RAW):
+        return "cannot use 'usesrc': it needs root or the capability CAP_NET_RAW"
+    if identity.transparent and not seccomp.supported():
+        return f"cannot use 'usesrc': nothing would keep workers from raw sockets on {linux.machine()}"
     if os.geteuid() == 0:
         return None
     if identity.uid not in (None, os.geteuid()):
@@ -73,9 +89,10 @@ def refusal(identity: Identity) -> str | None:
     return None
 
 
-def lower_master(*, kernel_splice: bool = False) -> None:
+def lower_master(*, kernel_splice: bool = False, transparent: bool = False) -> None:
     """Leaves the master those capabilities it needs for a later reload or worker, of those that it has."""
     needed = _MASTER_CAPABILITIES | (_KERNEL_SPLICE_CAPABILITIES if kernel_splice else 0)
+    needed |= 1 << _CAP_NET_RAW if transparent else 0
     kept = linux.get_capabilities().permitted & needed
     linux.set_capabilities(linux.Capabilities(kept, kept, 0))
 
@@ -89,13 +106,16 @@ def drop(identity: Identity, *, write_files: bool = False, bpf_maps: bool = Fals
         _enter_jail(identity)
         _drop_bounding_set()
         _become(identity)
-        linux.set_capabilities(linux.Capabilities())
+        linux.set_capabilities(identity.capabilities)
         _verify(identity)  # before seccomp, which would answer in the kernel's place
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
         _limit(write_files=write_files)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
         if seccomp.supported():
-            linux.install_filter(seccomp.program(linux.machine(), os.getpid(), bpf_maps=bpf_maps))
+            program = seccomp.program(
+                linux.machine(), os.getpid(), bpf_maps=bpf_maps, streams_only=identity.transparent
+            )
+            linux.install_filter(program)
     except OSError as error:
         raise PrivilegeError(f"cannot drop privileges: {error.strerror or error}") from error
 
@@ -130,6 +150,8 @@ def _become(identity: Identity) -> None:
         os.setgroups(identity.groups)
     if identity.gid is not None:
         os.setresgid(identity.gid, identity.gid, identity.gid)
+    if identity.transparent:
+        linux.prctl(linux.PR_SET_KEEPCAPS, 1)
     if identity.uid is not None:
         os.setresuid(identity.uid, identity.uid, identity.uid)
 
@@ -144,7 +166,7 @@ def _limit(*, write_files: bool) -> None:
 
 def _verify(identity: Identity) -> None:
     """Asks the kernel what is true now, whatever the calls before have returned."""
-    if linux.get_capabilities() != linux.Capabilities():
+    if linux.get_capabilities() != identity.capabilities:
         raise PrivilegeError("cannot drop privileges: capabilities remain")
     if identity.uid is not None and os.getresuid() != (identity.uid,) * 3:
         raise PrivilegeError(f"cannot drop privileges: user ids are {os.getresuid()}, not {identity.uid}")

@@ -111,6 +111,8 @@ async def _deploy(service: Service, loaded: Plan) -> str:
     crew, old = service.crew, service.crew.deployment
     plan = service.settings.apply(loaded)
     _refuse_restart_only(old.plan, plan)
+    if source.needs_privilege(plan) and not crew.transparent:
+        raise ReloadError("the first 'usesrc' needs a restart: the workers that run have no privilege for it")
     workers = limits.worker_count(plan)
     change = service.listeners.prepare(plan, workers)
     service.record.generations += 1

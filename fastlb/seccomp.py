@@ -120,6 +120,7 @@ _KILLED: dict[str, tuple[int | None, int | None]] = {
     "reboot": (169, 142),
     "swapon": (167, 224),
 }
+_SOCKET = (41, 198)
 _MMAP = (9, 222)
 _MPROTECT = (10, 226)
 _IOCTL = (16, 29)
@@ -134,6 +135,8 @@ _BPF_COMMANDS = (2, 3)
 _IOCTLS = (0x541B, 0x5411, 0x5421, 0x5451, 0x5450)
 
 _PR_SET_NAME = 15
+# SOCK_STREAM, as the interpreter and as the engine open it: with SOCK_CLOEXEC, and with SOCK_NONBLOCK too.
+_STREAMS = (0x00001, 0x80001, 0x80801)
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _COLUMN = {"x86_64": 0, "aarch64": 1}
@@ -152,10 +155,11 @@ def supported() -> bool:
     return linux.machine() in _AUDIT_ARCH
 
 
-def program(machine: str, pid: int, *, bpf_maps: bool = False) -> bytes:
+def program(machine: str, pid: int, *, bpf_maps: bool = False, streams_only: bool = False) -> bytes:
     """The filter as classic BPF for ``machine``; signals may be sent to ``pid`` (the process itself) only.
 
     ``bpf_maps`` lets the process write to BPF maps that it has open; every other use of bpf(2) stays deadly.
+    ``streams_only`` is for a process with CAP_NET_RAW: it can open stream sockets and no others.
     """
     column = _COLUMN[machine]
     code = [
@@ -166,6 +170,8 @@ def program(machine: str, pid: int, *, bpf_maps: bool = False) -> bytes:
         _instruction(_JSET, _X32_BIT, if_false=1),
         _instruction(_RETURN, _KILL),
     ]
+    if streams_only:
+        code += _allow_values(_SOCKET[column], 1, _STREAMS)
     code += _verdicts(_ALLOWED, column, _ALLOW)
     if bpf_maps:
         code += _allow_values(_BPF[column], 0, _BPF_COMMANDS, otherwise=_KILL)

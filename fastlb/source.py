@@ -47,10 +47,16 @@ def can_bind(sock: socket.socket, source: Source, port: int) -> bool:
     return True
 
 
+def needs_privilege(plan: Plan) -> bool:
+    """Whether a server wants connections to come from addresses that this machine does not have (``usesrc``)."""
+    return any(server.source and server.source.usesrc for server in plan.servers)
+
+
 def warnings(plan: Plan) -> list[str]:
     """Sources from which no connection can be made now: an address or an interface that is not here (or not yet)."""
     found: list[str] = []
-    for source in dict.fromkeys(server.source for server in plan.servers if server.source is not None):
+    sources = (server.source for server in plan.servers if server.source and not server.source.usesrc)
+    for source in dict.fromkeys(sources):
         with socket.socket(_FAMILY[source.address.family], socket.SOCK_STREAM) as sock:
             try:
                 bind(sock, source, 0)

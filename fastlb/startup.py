@@ -50,7 +50,7 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
         shared.fd,
         shared.view,
         master_fd,
-        privileges.Identity.of(plan.process),
+        _identity(plan),
         limit,
         listeners,
         kernelsplice.wanted(plan) and kernelsplice.refusal() is None,
@@ -73,7 +73,8 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
 
 async def launch(service: Service) -> None:
     """Forks the workers, and returns when all serve."""
-    privileges.lower_master(kernel_splice=kernelsplice.wanted(service.crew.deployment.plan))
+    plan = service.crew.deployment.plan
+    privileges.lower_master(kernel_splice=kernelsplice.wanted(plan), transparent=source.needs_privilege(plan))
     gc.collect()
     gc.freeze()  # what is there now will never be garbage, and untouched it stays shared with the workers
     await service.crew.start(limits.worker_count(service.crew.deployment.plan))
@@ -100,9 +101,13 @@ def _check(settings: Settings, plan: Plan, workers: int) -> None:
         raise StartError("'tune.reuseport cpu' and the place of another process (-sf, -st) do not go together")
     if workers > _engine.MAX_WORKERS:
         raise StartError(f"{workers} workers are too many: this build has room for {_engine.MAX_WORKERS}")
-    refusal = privileges.refusal(privileges.Identity.of(plan.process))
+    refusal = privileges.refusal(_identity(plan))
     if refusal:
         raise StartError(refusal)
+
+
+def _identity(plan: Plan) -> privileges.Identity:
+    return privileges.Identity.of(plan.process, transparent=source.needs_privilege(plan))
 
 
 async def _bind(listeners: Listeners, plan: Plan, workers: int, *, sharing: bool) -> Change:

@@ -118,6 +118,8 @@ cdef int _source_row(plan_source *row, source) except -1:
     cdef bytes device = os.fsencode(source.interface or "")
     row.first_port = source.address.port
     row.port_count = source.ports
+    row.usesrc = {"": USESRC_NONE, "address": USESRC_ADDRESS, "clientip": USESRC_CLIENTIP, "client": USESRC_CLIENT}[
+        source.usesrc]
     if source.address.port or source.address.host not in ("0.0.0.0", "::"):
         row.address_size = <uint32_t>len(address)
         memcpy(&row.address[0], <const char *>address, len(address))

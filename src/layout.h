@@ -343,8 +343,11 @@ struct plan_source {
     uint8_t address[28];
     uint16_t first_port;
     uint16_t port_count; /* 0: a port of the kernel's choice */
-    char interface[16];  /* empty: any */
+    uint32_t usesrc;
+    char interface[16]; /* empty: any */
 };
+
+enum { USESRC_NONE = 0, USESRC_ADDRESS = 1, USESRC_CLIENTIP = 2, USESRC_CLIENT = 3 };
 
 struct plan_server {
     uint32_t slot;

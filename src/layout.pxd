@@ -291,7 +291,11 @@ cdef extern from "layout.h" nogil:
         uint8_t *address
         uint16_t first_port
         uint16_t port_count
+        uint32_t usesrc
         char *interface
+
+    enum:
+        USESRC_NONE, USESRC_ADDRESS, USESRC_CLIENTIP, USESRC_CLIENT
 
     ctypedef struct plan_server "struct plan_server":
         uint32_t slot

@@ -27,6 +27,7 @@ cdef extern from "<sys/socket.h>" nogil:
         SHUT_WR
         MSG_NOSIGNAL, MSG_DONTWAIT, MSG_MORE, MSG_PEEK
     int getsockname(int fd, sockaddr *address, socklen_t *size)
+    int getpeername(int fd, sockaddr *address, socklen_t *size)
 
 
 cdef extern from "<netinet/in.h>" nogil:

@@ -71,6 +71,22 @@ cdef int net_destination(int fd, sockaddr_storage *address, bint *ours) noexcept
     return 0
 
 
+cdef int net_peer(int fd, sockaddr_storage *address) noexcept nogil:
+    cdef socklen_t size = sizeof(sockaddr_storage)
+    return 0 if getpeername(fd, <sockaddr *>address, &size) == 0 else -errno
+
+
+cdef void net_unmap(sockaddr_storage *address) noexcept nogil:
+    # ::ffff:192.0.2.1 to 192.0.2.1, at the same port.
+    cdef sockaddr_in6 six = (<sockaddr_in6 *>address)[0]
+    cdef sockaddr_in *four = <sockaddr_in *>address
+    if address.ss_family == AF_INET6 and memcmp(&six.sin6_addr, b"\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0:
+        memset(address, 0, sizeof(sockaddr_storage))
+        four.sin_family = AF_INET
+        four.sin_port = six.sin6_port
+        memcpy(&four.sin_addr, &six.sin6_addr.s6_addr[12], 4)
+
+
 cdef bint net_is_transparent(int fd) noexcept nogil:
     # One bit of the socket, whatever its family.
     cdef int yes = 0

@@ -4,28 +4,52 @@
 # A port of a range serves several destinations at a time: it is bound with SO_REUSEADDR, and connect() says when it is
 # in use towards this one. So no worker has to know of the ports of the others, and each can use all of them.
 
-cdef int source_bind(worker_t *w, plan_server *server, int fd) noexcept nogil:
+cdef int source_bind(worker_t *w, session_t *s, int family, int fd) noexcept nogil:
     # 0; -EADDRINUSE: another port may do; what else the kernel says is one trouble, and our own.
-    cdef plan_source *source = &server.source
+    cdef plan_source *source = &s.target.source
     cdef sockaddr_storage address
-    cdef uint32_t place
-    cdef int rc
-    if source.interface[0] and net_bind_to_device(fd, &source.interface[0]) < 0:
-        return -EADDRNOTAVAIL
-    if source.address_size == 0:
+    cdef int rc = 0
+    if source.interface[0]:
+        rc = net_bind_to_device(fd, &source.interface[0])
+    if rc == 0 and source.usesrc != USESRC_NONE:
+        rc = net_set(fd, IPPROTO_IP, IP_TRANSPARENT, 1)
+    if rc == 0 and source.usesrc >= USESRC_CLIENTIP:
+        rc = source_of_client(s, family, &address)
+    elif rc == 0 and source.address_size:
+        source_of_plan(w, s.target, &address)
+    elif rc == 0:
         return 0
-    memcpy(&address, &source.address[0], source.address_size)
+    if rc == 0:
+        # Without a port the kernel chooses one when it knows the destination: else it would be lost to all others.
+        if (<sockaddr_in *>&address).sin_port:
+            net_set(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+        else:
+            net_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        rc = net_bind(fd, &address, sizeof(sockaddr_in) if family == AF_INET else sizeof(sockaddr_in6))
+    return rc if rc == 0 or rc == -EADDRINUSE else -EADDRNOTAVAIL
+
+
+cdef void source_of_plan(worker_t *w, plan_server *server, sockaddr_storage *address) noexcept nogil:
+    # Each worker begins in another place of a range, and takes the port that it has not used for longest.
+    cdef plan_source *source = &server.source
+    cdef uint32_t place
+    memcpy(address, &source.address[0], source.address_size)
     if source.port_count:
-        # Each worker begins in another place, and takes the port that it has not used for longest.
         place = w.source_cursors[server.slot] + w.number * source.port_count / <uint32_t>w.control.workers
         w.source_cursors[server.slot] += 1
-        (<sockaddr_in *>&address).sin_port = htons(<unsigned short>(source.first_port + place % source.port_count))
-        net_set(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-    else:
-        # The kernel chooses when it knows the destination: else the port would be lost to all others.
-        net_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-    rc = net_bind(fd, &address, source.address_size)
-    return rc if rc == 0 or rc == -EADDRINUSE else -EADDRNOTAVAIL
+        (<sockaddr_in *>address).sin_port = htons(<unsigned short>(source.first_port + place % source.port_count))
+
+
+cdef int source_of_client(session_t *s, int family, sockaddr_storage *address) noexcept nogil:
+    # A client of IPv4 that came by a socket of IPv6 is still one of IPv4; one of another family cannot be imitated.
+    cdef int rc = net_peer(s.client.fd, address)
+    if rc == 0 and family == AF_INET:
+        net_unmap(address)
+    if rc < 0 or address.ss_family != family:
+        return -EADDRNOTAVAIL
+    if s.target.source.usesrc == USESRC_CLIENTIP:
+        (<sockaddr_in *>address).sin_port = 0
+    return 0
 
 
 cdef int source_target(session_t *s, sockaddr_storage *address, socklen_t *size) noexcept nogil:
@@ -61,7 +85,7 @@ cdef int source_open(worker_t *w, session_t *s, int family, int *fd) noexcept no
         return rc
     if server.flags & SERVER_USER_TIMEOUT:
         net_set(rc, IPPROTO_TCP, TCP_USER_TIMEOUT, <int>server.user_timeout_ms)
-    return source_bind(w, server, rc) if server.flags & SERVER_SOURCE else 0
+    return source_bind(w, s, family, rc) if server.flags & SERVER_SOURCE else 0
 
 
 cdef int source_connect(worker_t *w, session_t *s, int *fd) noexcept nogil:

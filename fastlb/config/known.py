@@ -137,10 +137,11 @@ SERVER_NOT_YET = words(
     no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error on-marked-down on-marked-up
     proxy-v2-options resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2 send-proxy-v2-ssl
     send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard slowstart socks4 stick strict-maxconn tcp-md5sig tfo
-    track usesrc"""
+    track"""
 )
 SERVER_REFUSED = {
-    "ssl": "fastlb does not encrypt towards servers: encrypted connections pass through in 'mode tcp' without it"
+    "usesrc": "by itself it means nothing: it goes behind 'source' and its address",
+    "ssl": "fastlb does not encrypt towards servers: encrypted connections pass through in 'mode tcp' without it",
 }
 SERVER_IGNORED_FLAGS = because(
     TLS_ONLY,

@@ -276,7 +276,7 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         ),
         "source": Keyword(
             ProxyKeyword(_source, Side.BACKEND),
-            "address[:port] [interface name]",
+            "address[:port] [interface name] [usesrc clientip|client|address]",
             "where connections to servers, and checks, come from",
         ),
         "srvtcpka-cnt": Keyword(

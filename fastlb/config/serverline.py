@@ -74,7 +74,9 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
             number("maxconn", 0), "n", "connections at a time; beyond, clients wait in the queue (0: any)"
         ),
         "source": Keyword(
-            server_source, "address[:port[-port]] [interface name]", "where connections to it and its checks come from"
+            server_source,
+            "address[:port[-port]] [interface name] [usesrc …]",
+            "where connections to it and its checks come from",
         ),
         "tcp-ut": Keyword(
             lambda args: ("user_timeout", args.time_ms()), "time", "how long what was sent may stay unacknowledged"

@@ -54,11 +54,15 @@ class BindAddress:
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """Where connections to servers come from; port 0 is any, ``last_port`` is above ``endpoint.port`` for a range."""
+    """Where connections to servers come from; port 0 is any, ``last_port`` is above ``endpoint.port`` for a range.
+
+    ``usesrc`` is ``clientip``, ``client``, or an address that this machine need not have.
+    """
 
     endpoint: Endpoint
     last_port: int
     interface: str | None
+    usesrc: str | Endpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class ServerPlanner:
             connect_ms=min(connect, inter),
             read_ms=limit,
             request=kind.request if isinstance(kind, HttpCheck) else b"",
-            source=self._sources.source(options, settings, address),
+            source=self._sources.of_checks(options, settings, address),
         )
 
     def _check_address(self, line: ServerLine, options: ServerOptions, server: Address) -> Address | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastlb.config.errors import Location, Report, quote
-from fastlb.config.tree import Said, ServerOptions, Settings, SourceLine
+from fastlb.config.tree import Endpoint, Said, ServerOptions, Settings, SourceLine
 from fastlb.plan.model import Address, Source
 from fastlb.plan.resolve import Resolver
 
@@ -25,14 +25,31 @@ class SourcePlanner:
         said = options.source or settings.source
         if said is None or server.family not in _ANY:
             return None
-        address = self._resolver.address(said.value.endpoint, said.location)
+        usesrc = said.value.usesrc
+        if isinstance(usesrc, Endpoint):
+            return self._plain(said, usesrc, usesrc.port, server, "address")
+        if usesrc is not None:
+            return Source(Address(server.family, _ANY[server.family]), 0, said.value.interface, usesrc)
+        return self._plain(said, said.value.endpoint, said.value.last_port, server)
+
+    def of_checks(self, options: ServerOptions, settings: Settings, server: Address) -> Source | None:
+        """A check has no client: it comes from the address before ``usesrc``."""
+        said = options.source or settings.source
+        if said is None or server.family not in _ANY:
+            return None
+        return self._plain(said, said.value.endpoint, said.value.last_port, server)
+
+    def _plain(
+        self, said: Said[SourceLine], endpoint: Endpoint, last_port: int, server: Address, usesrc: str = ""
+    ) -> Source | None:
+        address = self._resolver.address(endpoint, said.location)
         if address is None:
             return None
         if address.host in _ANY.values():  # any address of the server's kind
             address = Address(server.family, _ANY[server.family], address.port)
         self._check_family(said, address, server)
         self._check_ports(said.location, address.port)
-        source = Source(address, said.value.last_port, said.value.interface)
+        source = Source(address, last_port, said.value.interface, usesrc)
         asks = address.port or source.interface or address.host not in _ANY.values()
         return source if asks else None
 

@@ -108,6 +108,9 @@ server t 127.0.0.1:81 source 127.0.0.1:5000-6000|server t 127.0.0.1:81 source 12
 server t 127.0.0.1:81 source *:5000-5010 interface lo check|server t 127.0.0.1:81 source|no source
 server t 127.0.0.1:81 source ::1|server t 127.0.0.1:81 source 127.0.0.1 foo|server t /x source 127.0.0.1
 server t 127.0.0.1:81 tcp-ut 5s|server t 127.0.0.1:81 tcp-ut|server t 127.0.0.1:81 tcp-ut 0|server t /x tcp-ut 5
+server t 127.0.0.1:81 source 127.0.0.1 usesrc client|source * usesrc clientip|source * usesrc 1.2.3.4:5000
+source 127.0.0.1 interface lo usesrc clientip|source 127.0.0.1 usesrc clientip interface lo|source 127.0.0.1 usesrc
+source 127.0.0.1 usesrc nosuch.invalid|server t 127.0.0.1:81 source * usesrc
 default-server source 127.0.0.1|server t 127.0.0.1:81 usesrc clientip
 option tcpka|option srvtcpka|no option srvtcpka|srvtcpka-idle 10|srvtcpka-intvl 1m|srvtcpka-intvl x|srvtcpka-cnt 127
 srvtcpka-cnt|clitcpka-idle 5|option clitcpka|backlog 5
@@ -184,9 +187,9 @@ server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weig
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
 server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 send-proxy|server t 127.0.0.1:80 check addr 1.2.3.4:5
 server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none|server t 127.0.0.1:80 slowstart 5s
-default-server|source [::1]:5000|source 127.0.0.1 usesrc clientip|source /x|source 127.0.0.1:80
+default-server|source [::1]:5000|source /x|source 127.0.0.1:80|source * usesrc *
 server t [::1]:80 source 127.0.0.1|source 127.0.0.1 interface abcdefghijklmnopqrs
-server t 127.0.0.1:81 source 127.0.0.1 usesrc client
+source 127.0.0.1 usesrc hdr_ip(x)
 """
 STRICTER_SECTIONS = [
     BACKEND,  # nothing to listen on: HAProxy finds out when it starts

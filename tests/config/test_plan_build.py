@@ -539,6 +539,23 @@ def test_source(load_text: LoadText, section: str, options: str, expected: Sourc
     assert server.check.source == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "expected", "of_checks"),
+    [
+        ("* usesrc clientip", Source(Address("inet", "0.0.0.0"), 0, None, "clientip"), None),
+        ("10.9.9.9 usesrc client interface eth1", Source(Address("inet", "0.0.0.0"), 0, "eth1", "client"),
+         Source(Address("inet", "10.9.9.9"), 0, "eth1")),
+        ("* usesrc 10.9.9.8:5000", Source(Address("inet", "10.9.9.8", 5000), 5000, None, "address"), None),
+    ],
+)  # fmt: skip
+def test_usesrc(load_text: LoadText, said: str, expected: Source, of_checks: Source | None) -> None:
+    """A check has no client to be taken for."""
+    server = server_of(load_text, "check", section=f" source {said}\n")
+    assert server.source == expected
+    assert server.check is not None
+    assert server.check.source == of_checks
+
+
 def test_source_is_inherited_and_no_matter_of_unix_sockets(load_text: LoadText) -> None:
     text = f"{TIMEOUTS} source 10.9.9.9\n{LISTEN} server s 10.0.0.1:80 tcp-ut 3s\n server u /x tcp-ut 3s\n"
     one, other = plan_of(load_text, text).servers

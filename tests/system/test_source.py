@@ -3,7 +3,7 @@
 import pytest
 
 from .harness import kernel, netns
-from .harness.client import connect, read_exactly
+from .harness.client import connect, read_exactly, who
 from .harness.launch import BASE
 from .harness.waiting import eventually
 
@@ -74,6 +74,70 @@ def test_every_port_of_a_range_is_used_towards_each_server(fastlb, peer, port):
     for client in clients[:5]:
         client.close()
     eventually(lambda: lb.samples().sum("fastlb_server_sessions") == 15, "5 have left")
+
+
+@pytest.fixture
+def far(peer, puppet):
+    """A server and a client, each in a network of its own; what the server sends to the client's comes to us."""
+    with netns.fresh():
+        there, server = peer("hold", "there"), puppet(host="0.0.0.0")
+    with netns.fresh():
+        client = peer("hold", "client")
+    netns.neighbour(there.process.pid, "far", "192.0.2")
+    netns.neighbour(client.process.pid, "near", "198.51.100")
+    netns.ip("rule", "add", "iif", "far", "lookup", "100")
+    netns.ip("route", "add", "local", "default", "dev", "lo", "table", "100")
+    server.host = "192.0.2.2"
+    return server, client.process.pid
+
+
+@pytest.mark.parametrize(
+    ("usesrc", "expected"), [("clientip", "198.51.100.2"), ("client", "198.51.100.2"), ("203.0.113.9", "203.0.113.9")]
+)
+def test_addresses_that_are_not_ours(balancer, far, port, usesrc, expected):
+    """The server sees the client itself, or whom we say; workers have dropped all other privileges."""
+    server, client = far
+    base = BASE.replace("global", "global\n    user nobody") if balancer.kind == "fastlb" else BASE
+    balancer.start(f"""{base}
+    listen lb
+        bind {":::" if balancer.kind == "fastlb" else ":"}{port}
+        source 0.0.0.0 usesrc {usesrc}
+        server s {server} check inter 50ms
+    """)
+    with netns.inside(client):
+        connection = connect(("198.51.100.1", port))
+    here = connection.getsockname()[1]
+    while True:
+        try:
+            seen = (accepted := server.accept()).getpeername()
+        except OSError:  # a check, which has left already
+            continue
+        if seen[0] != "192.0.2.1":
+            break
+        accepted.close()
+    assert seen[0] == expected
+    assert (seen[1] == here) == (usesrc == "client")
+    connection.sendall(b"there")
+    assert accepted.recv(5) == b"there"
+    accepted.sendall(b"and back")
+    assert read_exactly(connection, 8) == b"and back"
+    connection.close()
+    accepted.close()
+
+
+def test_usesrc_needs_a_privilege_that_workers_have_from_the_start(fastlb, peer, port):
+    server = peer("banner", "s")
+    text = f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        server s {server}
+    """
+    lb = fastlb.start(text)
+    lb.config_path.write_text(text.replace(str(server), f"{server} source * usesrc clientip"))
+    done = lb.command("reload")
+    assert done.returncode == 1
+    assert "the first 'usesrc' needs a restart" in lb.output()
+    assert who(("127.0.0.1", port)) == "s"
 
 
 def test_a_source_that_is_not_here_is_our_own_trouble(fastlb, peer, port):

@@ -64,6 +64,36 @@ def test_nothing_is_left(tmp_path, monkeypatch):
 
 
 @needs_root
+def test_what_usesrc_needs_survives_the_change_of_user(monkeypatch):
+    """CAP_NET_RAW (13) and nothing else."""
+    monkeypatch.setattr(seccomp, "supported", lambda: False)
+
+    def check():
+        privileges.drop(Identity(NOBODY, NOBODY, (), transparent=True))
+        found = facts()
+        return found["CapPrm"], found["CapEff"], found["CapBnd"], found["CapAmb"]
+
+    assert in_child(check) == repr((f"{1 << 13:016x}", f"{1 << 13:016x}", "0" * 16, "0" * 16))
+
+
+@needs_root
+@needs_seccomp
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [(socket.AF_INET, socket.SOCK_RAW), (socket.AF_PACKET, socket.SOCK_RAW), (socket.AF_PACKET, socket.SOCK_DGRAM),
+     (socket.AF_INET, socket.SOCK_DGRAM)],
+)  # fmt: skip
+def test_what_usesrc_needs_is_good_for_nothing_else(family, kind):
+    def check():
+        privileges.drop(Identity(NOBODY, NOBODY, (), transparent=True))
+        with socket.socket() as stream:
+            stream.setsockopt(socket.IPPROTO_IP, socket.IP_TRANSPARENT, 1)
+        socket.socket(family, kind, socket.IPPROTO_ICMP if kind == socket.SOCK_RAW else 0)
+
+    assert in_child(check).startswith("PermissionError")
+
+
+@needs_root
 def test_root_without_a_user_keeps_no_capability():
     def check():
         privileges.drop(Identity())

@@ -67,6 +67,29 @@ def ip_in(pid: int, *words: str) -> None:
     subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", *words], check=True)
 
 
+@contextmanager
+def inside(pid: int) -> Iterator[None]:
+    """Run the body in the namespace that ``pid`` lives in: sockets that are made meanwhile stay inside it."""
+    home, other = (os.open(f"/proc/{who}/ns/net", os.O_RDONLY | os.O_CLOEXEC) for who in ("thread-self", pid))
+    try:
+        _checked(_libc.setns(other, CLONE_NEWNET))
+        yield
+    finally:
+        _checked(_libc.setns(home, CLONE_NEWNET))
+        os.close(home)
+        os.close(other)
+
+
+def neighbour(pid: int, device: str, network: str) -> None:
+    """A link from here (``network.1``) to the namespace of ``pid`` (``network.2``), which sends everything this way."""
+    ip("link", "add", device, "type", "veth", "peer", "name", "home", "netns", str(pid))
+    ip("address", "add", f"{network}.1/24", "dev", device)
+    ip("link", "set", device, "up")
+    ip_in(pid, "address", "add", f"{network}.2/24", "dev", "home")
+    ip_in(pid, "link", "set", "home", "up")
+    ip_in(pid, "route", "add", "default", "via", f"{network}.1")
+
+
 def counters() -> dict[str, int]:
     """TcpExt counters of this namespace (nstat names without prefix), e.g. ListenOverflows, TCPAbortOnData."""
     names, values = (line.split()[1:] for line in Path("/proc/net/netstat").read_text().splitlines()[:2])
