@@ -224,8 +224,8 @@ cdef void line_value(worker_t *w, session_t *s, line_t *l, plan_piece *piece) no
     else:
         n = line_count(w, s, l, kind)
     if kind == PIECE_TOTAL_MS or kind == PIECE_BYTES_DOWN:
-        if s.frontend.log & LOG_AT_CONNECT:
-            line_put(l, b"+", 1)  # more will follow
+        if l.grows:
+            line_put(l, b"+", 1)
     elif kind == PIECE_RETRIES and s.redispatched:
         line_put(l, b"+", 1)
     if kind >= PIECE_PID and piece.flags & PIECE_HEX:

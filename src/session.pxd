@@ -187,6 +187,7 @@ ctypedef struct line_t:
     char *at
     char *end
     uint64_t number       # of the line, where it is shown
+    uint8_t grows         # total time and bytes may still do so
 
 # ---- a worker ------------------------------------------------------------------------------------------------
 cdef enum:

@@ -174,6 +174,14 @@ def test_dontlog_normal_leaves_errors(serve) -> None:
         assert " be/<NOSRV> -1/-1/+0 +0 SC " in line
 
 
+def test_the_line_of_an_error_is_final() -> None:
+    log = session_log("option tcplog", "option logasap", 'error-log-format "%Tt %B %ts"')
+    with running(make_plan([], session_log=log)) as workers:
+        visit(workers, b"")
+        (line,) = lines_of(workers)
+        assert re.fullmatch(r"\d+ 0 SC", line)
+
+
 def test_structured_data_is_kept_apart(serve) -> None:
     more = 'log-format-sd "[a@1 b=\\"%{+E}b\\" r=\\"%[reason]\\"]"'
     plan = make_plan([serve(say(b"x"))], session_log=session_log('log-format "%ci"', more, format="rfc5424"))

@@ -13,6 +13,7 @@ FORMATS = {
     "hex": r"%{+X}o %ci:%cp %fi:%fp %si:%sp %B %Ts",
     "blanks": r"   a   b%%  %b  %{+Q}o  %s   %B %{-M}[srv_name]  ",
     "dates": r"%t|%T|%Tl|%Ts|%ms|%B",
+    "asked": r"%si:%sp %B",
 }
 PORT = r"\d{1,5}"
 LINES = {
@@ -23,6 +24,7 @@ LINES = {
     "blanks": r'a b% blanks "s" 5 "s" ',
     "dates": r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.(\d{3})\|(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d) \+0000\|"
     r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\|\d{10}\|\1\|5",
+    "asked": rf"127\.0\.0\.1:{PORT} 5",
 }
 
 
@@ -70,10 +72,16 @@ def texts(log, count):
     return found()
 
 
+def server_of(name, server):
+    """One of them is where the client wanted to go, at another port."""
+    return str(server).replace("127.0.0.1", "*") if name == "asked" else server
+
+
 def test_formats(balancer, puppet, ports, log):
     server, at = puppet(), {name: ports.take() for name in FORMATS}
     sections = [
-        listener(name, at[name], f'log-format "{format}"', f"server s {server}") for name, format in FORMATS.items()
+        listener(name, at[name], f'log-format "{format}"', f"server s {server_of(name, server)}")
+        for name, format in FORMATS.items()
     ]
     balancer.start(config(log, "".join(sections)))
     for count, name in enumerate(FORMATS, 1):
