@@ -60,7 +60,11 @@ def _steering(service: Service, plan: Plan) -> str:
 def _listening(service: Service, plan: Plan) -> Iterator[tuple[str, str]]:
     count = Counter(listener.key for listener in service.listeners.all())
     for bind in plan.binds[:_SHOWN]:
-        yield "listening", f"{_address(bind)} for {plan.frontends[bind.frontend].name} ({_sockets(count[bind.key])})"
+        name = f" ({bind.name})" if bind.name else ""
+        yield (
+            "listening",
+            f"{_address(bind)}{name} for {plan.frontends[bind.frontend].name} ({_sockets(count[bind.key])})",
+        )
     if len(plan.binds) > _SHOWN:
         yield "listening", f"… and {len(plan.binds) - _SHOWN} more"
 

@@ -69,6 +69,7 @@ _DERIVED = {
     (Process, "uid"): ("uid", "'user'"),
     (Process, "gid"): ("gid", "'user'"),
     (Process, "pin"): ("pin", "'tune.reuseport'"),
+    (Process, "node"): ("node", "the name of the host"),
 }
 # Values that say what they mean only in words.
 _WORDS = {
@@ -103,16 +104,16 @@ def lines(config: Config, plan: Plan, settings: Settings) -> Iterator[str]:
     frontends = {frontend.location: number for number, frontend in enumerate(plan.frontends)}
     backends = {backend.location: backend for backend in plan.backends}
     for proxy in config.proxies:
-        if proxy.location not in frontends and proxy.location not in backends:
-            continue  # its addresses, if it serves the metrics, are told below
         merged = Merged(proxy, merged_settings(proxy.own, proxy.inherited))
+        if proxy.location not in frontends and proxy.location not in backends and not merged.disabled:
+            continue  # its addresses, if it serves the metrics, are told below
         yield ""
         yield from _written(0, [Row(f"{proxy.kind} {proxy.name}", _place(proxy.location))])
-        yield from _written(1, [Row("mode tcp", _origin(merged.settings.mode))])
+        yield from _written(1, _state(merged))
         if proxy.location in frontends:
             yield from _written(1, _frontend(frontends[proxy.location], merged, plan, settings))
         if proxy.location in backends:
-            yield from _written(1, _backend(backends[proxy.location], merged))
+            yield from _written(1, _backend(backends[proxy.location], merged, proxy.location in frontends))
         yield from _written(1, _logs(merged.settings.logs))
         if proxy.location in frontends:
             yield from _binds(frontends[proxy.location], merged, plan)
@@ -128,6 +129,12 @@ def _written(depth: int, rows: Iterable[Row]) -> Iterator[str]:
 
 
 # ---- the parts ---------------------------------------------------------------------------------------------------
+
+
+def _state(merged: Merged) -> Iterator[Row]:
+    yield Row(f"mode {value_of(merged.settings.mode, 'tcp')}", _origin(merged.settings.mode))
+    if merged.disabled:
+        yield Row("disabled", _origin(merged.settings.disabled))
 
 
 def _process(config: Config, plan: Plan, settings: Settings) -> Iterator[Row]:
@@ -150,6 +157,10 @@ def _process(config: Config, plan: Plan, settings: Settings) -> Iterator[Row]:
             yield automatic[field]()
         else:
             yield row
+    if settings.reading.local_peer:
+        yield Row(f"localpeer {settings.reading.local_peer}", "command line, -L")
+    elif config.process.localpeer:
+        yield Row(f"localpeer {config.process.localpeer.value}", _origin(config.process.localpeer))
     yield from _logs(config.process.logs)
 
 
@@ -169,7 +180,8 @@ def _frontend(number: int, merged: Merged, plan: Plan, settings: Settings) -> It
     yield from _session_log(frontend, said)
     for field, row in _rows(frontend, lambda name: getattr(said, name, None)):
         by_option = field == "maxconn" and settings.proxy_maxconn and not (said.maxconn and said.maxconn.value)
-        yield Row(row.text, "command line, -N") if by_option else row
+        if getattr(frontend, field) is not None:
+            yield Row(row.text, "command line, -N") if by_option else row
 
 
 def _session_log(frontend: Frontend, said: tree.Settings) -> Iterator[Row]:
@@ -185,9 +197,17 @@ def _session_log(frontend: Frontend, said: tree.Settings) -> Iterator[Row]:
     yield from (row for _, row in _rows(frontend.session_log, lambda name: getattr(said, name, None)))
 
 
-def _backend(backend: Backend, merged: Merged) -> Iterator[Row]:
+def _backend(backend: Backend, merged: Merged, told: bool) -> Iterator[Row]:
+    """What concerns both sides of a ``listen`` has been ``told`` of the frontend."""
     said = merged.settings
-    return (row for _, row in _rows(backend, lambda name: getattr(said, name, None) or _probing(name, "server", said)))
+    rows = _rows(backend, lambda name: getattr(said, name, None) or _probing(name, "server", said))
+    both = {field.name for field in fields(Frontend)} - {"keepalive"} if told else set()
+    return (row for field, row in rows if field not in both and _is_told(backend, field))
+
+
+def _is_told(thing: object, field: str) -> bool:
+    """Not what has no value, and no word for having none."""
+    return getattr(thing, field) is not None or (field, None) in _WORDS
 
 
 def _probing(name: str, side: str, said: tree.Settings) -> Said[Any] | None:
@@ -229,8 +249,10 @@ def _servers(backend: Backend, merged: Merged, plan: Plan) -> Iterator[str]:
 def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
     said = merged_options(line.own, merged_options(line.defaults, merged.proxy.inherited.server_options))
     source = said.source or merged.settings.source
-    rows = _rows(server, lambda name: source if name == "source" else getattr(said, name, None))
-    yield from _written(2, (row for _, row in rows))
+    for field, row in _rows(server, lambda name: source if name == "source" else getattr(said, name, None)):
+        if field == "disabled" and merged.disabled:
+            row = Row("disabled on", "derived from the 'disabled' of the section")
+        yield from _written(2, [row] if _is_told(server, field) else [])
     yield from _written(2, [Row("check" if server.check else "no-check", _origin(said.check))])
     if server.check is not None:
         where = said.addr or said.port

@@ -18,6 +18,8 @@ def answer(service: Service) -> admin.Answer:
         _text(service),
         version=__version__,
         pid=os.getpid(),
+        node=deployment.plan.process.node,
+        description=deployment.plan.process.description,
         ready=service.readiness()[0],
         stopping=record.stopping,
         generation=deployment.generation,
@@ -45,8 +47,10 @@ def sessions(service: Service) -> list[int]:
 def _text(service: Service) -> str:
     record, crew, plan = service.record, service.crew, service.crew.deployment.plan
     now, counts = time.time(), sessions(service)
+    process = plan.process
+    about = f"{process.node}{f' ({process.description})' if process.description else ''}"
     lines = [
-        f"fastlb {__version__}, master pid {os.getpid()}, up {_duration(now - record.start_time)}: "
+        f"fastlb {__version__} on {about}, master pid {os.getpid()}, up {_duration(now - record.start_time)}: "
         f"{service.readiness()[1]}",
         f"configuration  {', '.join(plan.files)} (generation {crew.deployment.generation}, loaded "
         f"{_duration(now - record.loaded_at)} ago)",

@@ -9,6 +9,7 @@ from fastlb.config import known
 from fastlb.config.address import expand_address, parse_bind
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
+from fastlb.config.identity import parse_id
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, flag, interface, number, parse_options, text
 from fastlb.config.tree import BindLine, EndpointKind, Said
@@ -94,6 +95,8 @@ BIND_OPTIONS: OptionTable = KeywordTable(
         "user": Keyword(text("user", "the name of a user"), "name", "owner of a unix socket"),
         "uid": Keyword(number("uid", 0, MAX_ID), "n", "owner of a unix socket, as a number"),
         "group": Keyword(text("group", "the name of a group"), "name", "group of a unix socket"),
+        "name": Keyword(text("name", "a name"), "name", "what the start-up text calls it"),
+        "id": Keyword(lambda args: ("id", parse_id(args)), "n", "a number that no other bind of the section has"),
         "gid": Keyword(number("gid", 0, MAX_ID), "n", "group of a unix socket, as a number"),
     },
     not_yet=known.BIND_NOT_YET,

@@ -15,11 +15,18 @@ _REFERENCE = re.compile(rf"\$(?:\{{(?P<braced>{_NAME})(?P<star>\[\*\])?(?:-(?P<d
 _PSEUDO = re.compile(r"\$\{?(\.[A-Za-z_]*)")
 
 
-class Variables(Mapping[str, str]):
-    """The environment as the configuration sees and changes it, and the pseudo variables of the line being read."""
+LOCAL_PEER = "HAPROXY_LOCALPEER"
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._values = dict(environ)
+
+class Variables(Mapping[str, str]):
+    """The environment as the configuration sees and changes it, and the pseudo variables of the line being read.
+
+    What is in ``settled`` was said on the command line, which has the last word.
+    """
+
+    def __init__(self, environ: Mapping[str, str], settled: Mapping[str, str] | None = None) -> None:
+        self._settled = settled or {}
+        self._values = {**environ, **self._settled}
         self._place = {".FILE": "", ".LINE": "", ".SECTION": ""}
 
     def __getitem__(self, name: str) -> str:
@@ -33,6 +40,13 @@ class Variables(Mapping[str, str]):
 
     def assign(self, name: str, value: str) -> None:
         self._values[name] = value
+
+    def set_locally(self, name: str, value: str) -> bool:
+        """The same, unless it is settled; returns whether it was set."""
+        if name in self._settled:
+            return False
+        self.assign(name, value)
+        return True
 
     def remove(self, name: str) -> None:
         self._values.pop(name, None)

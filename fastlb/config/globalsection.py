@@ -10,7 +10,9 @@ from typing import Any
 from fastlb.config import known
 from fastlb.config.address import expand_address, parse_bind
 from fastlb.config.args import Args
+from fastlb.config.environment import LOCAL_PEER
 from fastlb.config.errors import ConfigError, Location, quote
+from fastlb.config.identity import parse_description, parse_node
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.lexer import Word
 from fastlb.config.limits import check_logs
@@ -140,6 +142,13 @@ def _resetenv(section: GlobalSection, args: Args) -> None:
     args.environ.keep_only({word.text for word in args.words[1:]})
 
 
+def _local_peer(section: GlobalSection, args: Args) -> None:
+    word = args.need("a name")
+    section.set("localpeer", word.text, args)
+    if not args.environ.set_locally(LOCAL_PEER, word.text):
+        args.report.warning(word.location, "'localpeer' is ignored: the command line says it, with '-L'")
+
+
 def _integer(name: str, low: int, high: int) -> GlobalKeyword:
     return lambda section, args: section.set(name, args.integer(low, high), args)
 
@@ -218,6 +227,17 @@ GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
         "group": Keyword(_text("group", "the name of a group"), "name", "the workers' group"),
         "hard-stop-after": Keyword(
             _time("hard_stop_after"), "time", "how long a soft stop waits for the last connection"
+        ),
+        "description": Keyword(
+            lambda section, args: section.set("description", parse_description(args), args),
+            "text",
+            "what 'fastlb status' says of this service",
+        ),
+        "localpeer": Keyword(_local_peer, "name", "HAPROXY_LOCALPEER for the lines below (the name of the host)"),
+        "node": Keyword(
+            lambda section, args: section.set("node", parse_node(args), args),
+            "name",
+            "the name of this machine in 'fastlb status' (that of the host)",
         ),
         "log": Keyword(GlobalSection.add_log, "target facility [level]", "where log lines go; 'no log': nowhere"),
         "log-send-hostname": Keyword(_log_hostname, "[name]", "the name of the host in log lines"),

@@ -19,11 +19,11 @@ IGNORED_SECTIONS = words(
 )
 
 GLOBAL_NOT_YET = words(
-    """anonkey close-spread-time cluster-secret cpu-affinity cpu-policy cpu-set default-path description
+    """anonkey close-spread-time cluster-secret cpu-affinity cpu-policy cpu-set default-path
     dns-accept-family expose-deprecated-directives expose-experimental-directives external-check fd-hard-limit
     force-cfg-parser-pause grace harden.reject-privileged-ports.tcp insecure-fork-wanted insecure-setuid-wanted
-    load-server-state-from-file localpeer max-spread-checks max-threads-per-group maxconnrate maxpipes maxsessrate
-    mworker-max-reloads no-memory-trimming node noepoll noevports nogetaddrinfo nokqueue nopoll noreuseport nosplice
+    load-server-state-from-file max-spread-checks max-threads-per-group maxconnrate maxpipes maxsessrate
+    mworker-max-reloads no-memory-trimming noepoll noevports nogetaddrinfo nokqueue nopoll noreuseport nosplice
     numa-cpu-mapping pp2-never-send-local prealloc-fd quiet server-state-base server-state-file
     set-dumpable set-var set-var-fmt setcap shm-stats-file shm-stats-file-max-objects stats-file
     stress-level strict-limits thread-group thread-groups thread-hard-limit unix-bind
@@ -51,9 +51,9 @@ GLOBAL_REMOVED = {
 }
 
 PROXY_NOT_YET = words(
-    """acl be-unpublished declare description disabled email-alert
-    enabled external-check filter filter-sequence force-be-switch force-persist fullconn guid
-    hash-balance-factor hash-preserve-affinity hash-type http-check id ignore-persist load-server-state-from-file
+    """acl be-unpublished declare email-alert
+    external-check filter filter-sequence force-be-switch force-persist fullconn
+    hash-balance-factor hash-preserve-affinity hash-type http-check ignore-persist load-server-state-from-file
     log-steps max-session-srv-conns monitor persist rate-limit
     server-state-file-name server-template stick stick-table tcp-check
     tcp-request tcp-response transparent use-server use_backend"""
@@ -116,7 +116,6 @@ BIND_NOT_YET = words(
     maxconn namespace nbconn severity-output shards tcp-md5sig tcp-ss thread"""
 )
 BIND_IGNORED = {
-    **because("it tells sockets apart in statistics that fastlb does not have", "id name"),
     "nice": "all connections are served in turn",
 }
 BIND_REMOVED = {"process": "use 'nbthread' in 'global'"}
@@ -131,8 +130,8 @@ BIND_REFUSED = because(
 
 SERVER_NOT_YET = words(
     """agent-addr agent-check agent-inter agent-port agent-send cc check-alpn check-pool-conn-name check-proto
-    check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl check-via-socks4 error-limit guid hash-key
-    healthcheck id init-addr init-state maxqueue minconn namespace no-agent-check
+    check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl check-via-socks4 error-limit hash-key
+    healthcheck init-addr init-state maxqueue minconn namespace no-agent-check
     no-check-reuse-pool no-check-send-proxy no-check-sni-auto no-check-ssl no-send-proxy no-send-proxy-v2
     no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error on-marked-down on-marked-up
     proxy-v2-options resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2 send-proxy-v2-ssl

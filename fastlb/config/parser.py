@@ -26,8 +26,8 @@ _COUNTED = {"frontend": ("frontends",), "backend": ("backends",), "listen": ("fr
 class Parser:
     """Reads any number of files, one after the other; a ``defaults`` section applies across files."""
 
-    def __init__(self, environ: Mapping[str, str], report: Report) -> None:
-        self._environ = Variables(environ)
+    def __init__(self, environ: Mapping[str, str], report: Report, settled: Mapping[str, str] | None = None) -> None:
+        self._environ = Variables(environ, settled)
         self._report = report
         self._blocks = Blocks(self._environ, report)
         self._counts = Counts(report)
@@ -178,9 +178,14 @@ def _hint(word: Word) -> str | None:
     return None
 
 
-def parse_files(files: list[tuple[str, bytes]], environ: Mapping[str, str], report: Report) -> Config:
-    """Parse the texts of the files in order."""
-    parser = Parser(environ, report)
+def parse_files(
+    files: list[tuple[str, bytes]],
+    environ: Mapping[str, str],
+    report: Report,
+    settled: Mapping[str, str] | None = None,
+) -> Config:
+    """Parse the texts of the files in order. ``settled`` are variables that the command line has set."""
+    parser = Parser(environ, report, settled)
     for name, data in files:
         parser.read(name, data)
     return parser.result()

@@ -10,6 +10,7 @@ from fastlb.config.args import Args
 from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, log_field, metrics_path
+from fastlb.config.identity import parse_description, parse_guid, parse_id
 from fastlb.config.keepalive import probes, seconds
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.logformat import parse_format
@@ -119,6 +120,26 @@ def _balance(section: ProxySection, args: Args) -> None:
     bare = word._replace(text=word.text.partition("(")[0])
     name = BALANCE_ALGORITHMS.find(bare if BALANCE_ALGORITHMS.knows(bare.text) else word, args.report)
     section.set("balance", name, args)
+
+
+def _description(section: ProxySection, args: Args) -> None:
+    section.set("description", parse_description(args), args)
+
+
+def _disabled(section: ProxySection, args: Args) -> None:
+    section.set("disabled", True, args)
+
+
+def _enabled(section: ProxySection, args: Args) -> None:
+    section.set("disabled", False, args)
+
+
+def _id(section: ProxySection, args: Args) -> None:
+    section.set("id", parse_id(args), args)
+
+
+def _guid(section: ProxySection, args: Args) -> None:
+    section.set("guid", parse_guid(args), args)
 
 
 def _maxconn(section: ProxySection, args: Args) -> None:
@@ -236,6 +257,12 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         "default_backend": Keyword(
             ProxyKeyword(_default_backend, Side.FRONTEND), "name", "where connections go: a 'backend' or 'listen'"
         ),
+        "description": Keyword(ProxyKeyword(_description, in_defaults=False), "text", "what '--explain' says of it"),
+        "disabled": Keyword(
+            ProxyKeyword(_disabled), "", "a frontend is not bound; a backend's servers get no connection"
+        ),
+        "enabled": Keyword(ProxyKeyword(_enabled), "", "undoes the 'disabled' of 'defaults'"),
+        "guid": Keyword(ProxyKeyword(_guid, in_defaults=False), "name", "a name that nothing else has"),
         "http-request": Keyword(
             ProxyKeyword(_http_request, Side.FRONTEND, strict=True, in_defaults=False),
             "use-service prometheus-exporter if { path /metrics }",
@@ -246,6 +273,7 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             '"…"',
             "the log line of a connection with an error, a time-out, a retry or a redispatch",
         ),
+        "id": Keyword(ProxyKeyword(_id, in_defaults=False), "n", "a number that no other proxy has"),
         "log": Keyword(ProxyKeyword(_log), "global | target facility [level]", "where log lines go; 'no log': nowhere"),
         "log-format": Keyword(
             ProxyKeyword(_log_format("log_format"), Side.FRONTEND), '"…"', "the log line of a connection, of variables"

@@ -30,7 +30,11 @@ class Side(Flag):
     BOTH = 3
 
 
-PLACES = {Side.FRONTEND: "a 'frontend' or 'listen' section", Side.BACKEND: "a 'backend' or 'listen' section"}
+PLACES = {
+    Side.FRONTEND: "a 'frontend' or 'listen' section",
+    Side.BACKEND: "a 'backend' or 'listen' section",
+    Side.BOTH: "one 'frontend', 'backend' or 'listen' section",
+}
 SIDES = {"defaults": Side.BOTH, "listen": Side.BOTH, "frontend": Side.FRONTEND, "backend": Side.BACKEND}
 
 

@@ -6,6 +6,7 @@ from fastlb.config import known
 from fastlb.config.address import MAX_PORT, expand_address, parse_host, parse_local, parse_server
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
+from fastlb.config.identity import parse_guid, parse_id
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, flag, number, parse_options, time
 from fastlb.config.names import check_name
@@ -34,7 +35,12 @@ def parse_default_server(args: Args) -> ServerOptions:
     """Read what follows ``default-server``."""
     if args.peek() is None:
         raise ConfigError(args.location, "'default-server' expects options, such as 'inter 3s rise 2 fall 3'")
-    return _options(args)
+    options = _options(args)
+    for name in ("id", "guid"):
+        said = getattr(options, name)
+        if said is not None:
+            raise ConfigError(said.location, f"'{name}' belongs to one server, not in 'default-server'")
+    return options
 
 
 def _options(args: Args) -> ServerOptions:
@@ -81,6 +87,8 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "tcp-ut": Keyword(
             lambda args: ("user_timeout", args.time_ms()), "time", "how long what was sent may stay unacknowledged"
         ),
+        "id": Keyword(lambda args: ("id", parse_id(args)), "n", "a number that no other server of the backend has"),
+        "guid": Keyword(lambda args: ("guid", parse_guid(args)), "name", "a name that nothing else has"),
     },
     not_yet=known.SERVER_NOT_YET,
     ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,

@@ -84,6 +84,8 @@ class BindLine:
     uid: Said[int] | None = None
     group: Said[str] | None = None
     gid: Said[int] | None = None
+    name: Said[str] | None = None
+    id: Said[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class ServerOptions:
     maxconn: Said[int] | None = None
     source: Said[SourceLine] | None = None
     user_timeout: Said[int] | None = None
+    id: Said[int] | None = None
+    guid: Said[str] | None = None
 
 
 NO_OPTIONS = ServerOptions()
@@ -177,6 +181,10 @@ class Settings:
     """
 
     mode: Said[str] | None = None
+    disabled: Said[bool] | None = None
+    description: Said[str] | None = None
+    id: Said[int] | None = None
+    guid: Said[str] | None = None
     maxconn: Said[int] | None = None
     backlog: Said[int] | None = None
     default_backend: Said[str] | None = None
@@ -283,6 +291,9 @@ class Global:
     spread_checks: Said[int] | None = None
     log_tag: Said[str] | None = None
     log_hostname: Said[str] | None = None
+    node: Said[str] | None = None
+    description: Said[str] | None = None
+    localpeer: Said[str] | None = None
     logs: tuple[LogLine, ...] = ()
     metrics: tuple[MetricsLine, ...] = ()
 

@@ -16,6 +16,8 @@ def advise(roles: Roles, report: Report) -> None:
         _about_frontend(merged, report)
         _about_timeouts(merged, report)
     for merged in roles.backends:
+        if merged.disabled:
+            continue
         if not merged.proxy.servers and not merged.proxy.has_frontend:
             report.warning(merged.proxy.location, f"{merged.title} has no server: it closes every connection")
         if not merged.proxy.has_frontend:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastlb.config.errors import Location, Report
 from fastlb.config.tree import Config
 from fastlb.plan.advice import advise
+from fastlb.plan.identity import check_identity
 from fastlb.plan.keepalive import server_keepalive
 from fastlb.plan.listeners import ListenerPlanner
 from fastlb.plan.logs import LogTable
@@ -28,6 +29,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -
     """Plan a configuration. None when anything is wrong with it, which the report then tells."""
     resolver = Resolver(report)
     roles = find_roles(config.proxies, report)
+    check_identity(config.proxies, report)
     logs = LogTable(config.process.logs, resolver, report)
     process = plan_process(config.process, logs.global_logs, report)
     listeners = ListenerPlanner(resolver, report)
@@ -68,6 +70,9 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
         log_tag=value_of(settings.log_tag, None),
         session_log=plan_session_log(settings, proxy.name, logs.formats(targets)),
         kernel_splice=value_of(settings.kernel_splice, False),
+        description=value_of(settings.description, None),
+        id=value_of(settings.id, None),
+        guid=value_of(settings.guid, None),
     )
 
 
@@ -103,4 +108,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         log_tag=value_of(settings.log_tag, None),
         kernel_splice=value_of(settings.kernel_splice, False),
         keepalive=server_keepalive(settings),
+        description=value_of(settings.description, None),
+        id=value_of(settings.id, None),
+        guid=value_of(settings.guid, None),
     )

@@ -81,6 +81,8 @@ class ListenerPlanner:
                     mode=line.mode.value if line.mode else None,
                     uid=uid,
                     gid=gid,
+                    name=value_of(line.name, None),
+                    id=value_of(line.id, None),
                 )
 
     def _addresses(self, part: BindAddress, interface: str | None = None) -> Iterator[Address]:

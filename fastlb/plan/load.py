@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastlb.config.environment import LOCAL_PEER
 from fastlb.config.errors import Diagnostic, Location, Report, Severity, TooManyErrors
 from fastlb.config.limits import MAX_TEXT_BYTES
 from fastlb.config.logpieces import TCPLOG
@@ -59,8 +60,9 @@ def load_both(
             message = "there is no '*.cfg' in this directory" if paths else "no configuration file was named"
             report.fatal(Location(paths[0] if paths else "fastlb", 0, 0), message)
         texts = _read(files, report)
+        settled = {LOCAL_PEER: how.local_peer} if how.local_peer else None
         digest = hashlib.sha256(b"".join(data for _, data in texts)).hexdigest()
-        config = parse_files(texts, _variables(environ, texts, how), report)
+        config = parse_files(texts, _variables(environ, texts), report, settled)
         plan = build(config, files, digest, report)
     except TooManyErrors:
         plan = None
@@ -89,12 +91,11 @@ def _unless_warned(plan: Plan, report: Report) -> Plan | None:
     return None
 
 
-def _variables(environ: Mapping[str, str], texts: list[tuple[str, bytes]], how: Reading) -> Mapping[str, str]:
+def _variables(environ: Mapping[str, str], texts: list[tuple[str, bytes]]) -> Mapping[str, str]:
     """The environment with what HAProxy adds to it for its configuration (manual, section 2.3)."""
     files = ";".join(name for name, _ in texts)
-    peer = {"HAPROXY_LOCALPEER": how.local_peer} if how.local_peer else {}
-    ours = {"HAPROXY_LOCALPEER": socket.gethostname(), "HAPROXY_TCP_LOG_FMT": TCPLOG}
-    return {**ours, **environ, **peer, "HAPROXY_CFGFILES": files}
+    ours = {LOCAL_PEER: socket.gethostname(), "HAPROXY_TCP_LOG_FMT": TCPLOG}
+    return {**ours, **environ, "HAPROXY_CFGFILES": files}
 
 
 def _read(paths: Sequence[str], report: Report) -> list[tuple[str, bytes]]:

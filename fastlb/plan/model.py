@@ -103,6 +103,8 @@ class Bind:
     mode: int | None = None
     uid: int | None = None
     gid: int | None = None
+    name: str | None = None
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,9 @@ class Frontend:
     log_tag: str | None = None
     session_log: SessionLog = SessionLog()
     kernel_splice: bool = False
+    description: str | None = None
+    id: int | None = None
+    guid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +196,9 @@ class Backend:
     log_tag: str | None = None
     kernel_splice: bool = False
     keepalive: Keepalive | None = None
+    description: str | None = None
+    id: int | None = None
+    guid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +272,8 @@ class Server:
     source: Source | None = None
     user_timeout_ms: int = 0
     port_offset: int | None = None
+    id: int | None = None
+    guid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +310,8 @@ class Process:
     spread_checks: int = 0
     log_tag: str = DEFAULT_LOG_TAG
     log_hostname: str | None = None
+    node: str = ""
+    description: str | None = None
     logs: tuple[int, ...] = ()
 
 

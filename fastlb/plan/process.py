@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from fastlb.config.errors import ConfigError, Report, quote
@@ -35,6 +36,8 @@ def plan_process(said: Global, logs: tuple[int, ...], report: Report) -> Process
         spread_checks=value_of(said.spread_checks, 0),
         log_tag=value_of(said.log_tag, DEFAULT_LOG_TAG),
         log_hostname=said.log_hostname.value if said.log_hostname else None,
+        node=value_of(said.node, "") or socket.gethostname(),
+        description=value_of(said.description, None),
         logs=logs,
     )
 

@@ -24,6 +24,10 @@ _TOLERATED = {
 }
 
 
+# What does no harm in a metrics listener, and what is looked at elsewhere.
+_TOLD_ELSEWHERE = ("mode", "disabled", "description", "id", "guid")
+
+
 @dataclass(frozen=True, slots=True)
 class Roles:
     """The proxies by role, each in the order of the files; their position is their number in the plan.
@@ -51,14 +55,14 @@ def find_roles(proxies: tuple[Proxy, ...], report: Report) -> Roles:
             traffic.append(merged)
         elif proxy.exporter is not None:
             _check_metrics(merged, report)
-            metrics.append(merged)
+            metrics += [merged] if not merged.disabled else []
         elif proxy.only_informs:
             _mention_inactive(merged, report)
             inactive.append(merged)
         else:
             _refuse_http(merged, report)
             refused.add(proxy.name)
-    frontends = tuple(m for m in traffic if m.proxy.has_frontend)
+    frontends = tuple(m for m in traffic if m.proxy.has_frontend and not m.disabled)
     backends = tuple(m for m in traffic if m.proxy.has_backend)
     _check_names([m for m in (*traffic, *metrics, *inactive) if m.proxy.has_frontend], report)
     _check_names([m for m in (*traffic, *inactive) if m.proxy.has_backend], report)
@@ -116,7 +120,7 @@ def _check_metrics(merged: Merged, report: Report) -> None:
     useless: list[tuple[Location, str]] = []
     for field in fields(own):
         said = getattr(own, field.name)
-        if not isinstance(said, Said) or field.name == "mode" or said.value == ():
+        if not isinstance(said, Said) or said.value == () or field.name in _TOLD_ELSEWHERE:
             continue
         if field.name in _TOLERATED:
             useless.append((said.location, quote(_TOLERATED[field.name])))

@@ -63,12 +63,14 @@ class ServerPlanner:
             location=line.location,
             weight=value_of(options.weight, DEFAULT_WEIGHT),
             backup=value_of(options.backup, False),
-            disabled=value_of(options.disabled, False),
+            disabled=value_of(options.disabled, False) or merged.disabled,
             maxconn=value_of(options.maxconn, 0),
             check=self._check(line, options, merged.settings, address),
             source=source,
             user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,
             port_offset=line.port_offset,
+            id=value_of(options.id, None),
+            guid=value_of(options.guid, None),
         )
 
     def _check(self, line: ServerLine, options: ServerOptions, settings: Settings, server: Address) -> Check | None:

@@ -28,3 +28,8 @@ class Merged:
     def title(self) -> str:
         """For messages: ``frontend 'web'``."""
         return f"{self.proxy.kind} {quote(self.proxy.name)}"
+
+    @property
+    def disabled(self) -> bool:
+        """Whether the section says so, or its ``defaults``: it is checked, and serves nobody."""
+        return value_of(self.settings.disabled, False)

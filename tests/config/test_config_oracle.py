@@ -37,6 +37,7 @@ cpu-map auto:1/1-2 0-1|cpu-map auto:1/1-2 0-3|maxconn 5 # comment|log-tag "a"'b'
 log-tag "${NOPE-a}"|log-tag "${NOPE:-a}"|log-tag "${1}"|log-tag "$"|master-worker|log-tag a\\ b\\ c d
 busy-polling|no busy-polling|busy-polling x|stats socket /tmp/x|stats socket|stats timeout 5s|stats timeout
 setenv A b|setenv A|setenv|presetenv A b|unsetenv|unsetenv A B|resetenv|resetenv A|.notice a|.notice a b|.foo
+description a b|description|node x|node a/b|node a b|node|localpeer a|localpeer|localpeer a b
 .warning a|.alert a|.diag a|.notice|stats timeout 0|stats maxconn 5|stats maxconn 0|stats nosuch
 """
 AGREED_FRONTEND = """
@@ -63,7 +64,7 @@ clitcpka-idle 10s|clitcpka-idle 500ms|clitcpka-idle|clitcpka-intvl 5m|clitcpka-c
 no clitcpka-idle|srvtcpka-cnt 3
 bind [::]:18081 interface lo|bind :18081 interface|bind :18081 transparent|bind :18081 mss 500|bind :18081 mss
 bind :18081 mss 0|bind :18081 mss 80000|bind :18081 mss x|bind :18081 tcp-ut 5s|bind :18081 tcp-ut|bind :18081 tcp-ut x
-bind :18081 tcp-ut 0|bind :18081 name a|bind :18081 id 5|bind :18081 nice 5|backlog 5|backlog 5 5|backlog
+bind :18081 tcp-ut 0|bind :18081 nice 5|backlog 5|backlog 5 5|backlog
 log-format x|log-format|log-format a b|log-format "%"|log-format "a%"|log-format "%zz"|log-format "%{"|log-format "%{+Q"
 log-format "%{+Q,-X}ci"|log-format "%{+Q -X}ci"|log-format "%{}ci"|log-format "%[src"|log-format "%[nosuch]"
 log-format "%[src,nosuch]"|log-format "%[]"|log-format "%HM"|log-format "%Tr"|log-format "%cix"|log-format "%ci%cp"
@@ -77,6 +78,8 @@ option dontlog-normal|no option dontlog-normal
 option log-separate-errors|option dontlog-normal x|option log-separate-errors x
 log-format "%[date] %[date(0,ms)] %[fe_name] %[be_name] %[srv_name] %[dst] %[dst_port] %[src_port] %[hostname]"
 option tcplog clf
+bind :18081 name a id 3|bind :18081 name|bind :18081 id|bind :18081 id 0|description a b|description|id 5|id 0|id x
+id 5 6|id|enabled|enabled x|disabled x|no disabled
 bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
 """
 AGREED_BACKEND = """
@@ -115,6 +118,7 @@ default-server source 127.0.0.1|server t 127.0.0.1:81 usesrc clientip
 option tcpka|option srvtcpka|no option srvtcpka|srvtcpka-idle 10|srvtcpka-intvl 1m|srvtcpka-intvl x|srvtcpka-cnt 127
 srvtcpka-cnt|clitcpka-idle 5|option clitcpka|backlog 5
 log-tag b|log-format %ci|log-format-sd x|error-log-format x|option logasap|option log-separate-errors
+server t 127.0.0.1:80 id 3|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id|disabled|disabled x|enabled
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
 """
 AGREED_SECTIONS = [
@@ -140,6 +144,14 @@ AGREED_SECTIONS = [
     f" default_backend b\n{FRONTEND}{BACKEND}",
     f"  frontend  f  # indented\r\n\tbind\t:1\r\n{BACKEND}",
     f"nosuchsection x\n{FRONTEND}{BACKEND}",
+    f"{FRONTEND} id 3\n{BACKEND} id 3\n",
+    f"{FRONTEND} bind :1 id 3\n bind :2 id 3\n{BACKEND}",
+    f"{FRONTEND} bind :1 id 3\n{BACKEND} server t 1.2.3.4:5 id 3\nlisten l\n bind :2 id 3\n server t 1.2.3.4:5 id 3\n",
+    f"{FRONTEND}{BACKEND} server t 1.2.3.4:5 id 3\n server u 1.2.3.4:6 id 3\n",
+    f"{FRONTEND}{BACKEND}frontend g\n disabled\n bind :18080\n default_backend nosuch\n",
+    f"{FRONTEND}{BACKEND}defaults\n description a\n",
+    f"{FRONTEND}{BACKEND}defaults\n id 3\n",
+    f"{FRONTEND}{BACKEND}defaults\n disabled\nfrontend g\n bind :18080\n",
     f"{FRONTEND}{BACKEND}backend with-a.long:name_9\n server s.1:x 1.2.3.4:80\n",
 ]
 
@@ -161,11 +173,11 @@ AGREED_BLOCKS = """
 setenv A b|unsetenv A|.if defined(A)|nosuch|.endif
 setenv A b|resetenv B|.if defined(A)|nosuch|.endif;setenv A b|presetenv A c|.if streq("$A",c)|nosuch|.endif
 presetenv A c|.if streq("$A",c)|nosuch|.endif;.if streq("$.SECTION",global)|nosuch|.endif
-.if streq("${.LINE}",2)|nosuch|.endif
+.if streq("${.LINE}",2)|nosuch|.endif;localpeer a|.if streq("$HAPROXY_LOCALPEER",a)|nosuch|.endif
 """
 # Accepted by HAProxy 2.6 and refused here on purpose: what is not built yet, and what it silently reads as 0.
 STRICTER_GLOBAL = """
-maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|description a b|node x|cpu-map 1 0
+maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|cpu-map 1 0
 cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log 127.0.0.1:514x local0|log * local0
 no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 """

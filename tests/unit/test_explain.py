@@ -48,6 +48,11 @@ listen far
     source 127.0.0.9
     server s 127.0.0.1:+5
     server t * source 127.0.0.8:5000-5009
+listen off
+    bind *:18080
+    disabled
+    description of building 7
+    server s 127.0.0.1:1
 """
 
 
@@ -116,6 +121,18 @@ def test_a_value_and_its_origin(text: str, origin: str) -> None:
     assert (text, origin) in told()
 
 
+def at(text: str) -> str:
+    """Where the file says it."""
+    return f"lb.conf:{TEXT[: TEXT.index(text)].count(chr(10)) + 1}"
+
+
+def test_what_serves_nobody_is_told() -> None:
+    lines = told()
+    assert ("mode tcp", at("mode tcp")) in lines and ("disabled", at("disabled")) in lines
+    assert ("disabled on", "derived from the 'disabled' of the section") in lines
+    assert ("description of building 7", at("description")) in lines
+
+
 def test_the_command_line_is_an_origin() -> None:
     lines = told(workers=3, maxconn=9, proxy_maxconn=4, daemon=False, pidfile="/p", metrics=(metrics_bind(":9101"),))
     for expected in (
@@ -144,7 +161,7 @@ def test_every_line_of_every_good_file_is_told(path: Path, monkeypatch: pytest.M
         pytest.skip("it names a host that is not known here")
     text = list(explain.lines(config, result.plan, Settings((path.name,), "/s")))
     assert all(re.search(r"  # \S", line) for line in text if line and line != "global")
-    for part, count in ((result.plan.servers, "disabled"), (result.plan.backends, "retries")):
+    for part, count in ((result.plan.servers, "weight"), (result.plan.backends, "retries")):
         assert sum(line.split()[0] == count for line in text if line) == len(part)
     for field in fields(result.plan.process):
         assert field.name in explain.UNTOLD or any(explain.name_of(result.plan.process, field.name) in x for x in text)
