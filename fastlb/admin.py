@@ -21,7 +21,8 @@ from typing import Any
 from fastlb import places
 
 Answer = dict[str, Any]
-Command = Callable[[], Awaitable[Answer]]
+Request = Mapping[str, Any]
+Command = Callable[[Request], Awaitable[Answer]]
 
 LINE_BYTES = 16 * 1024
 CLIENTS = 20
@@ -147,13 +148,14 @@ class AdminServer:
             return b""
 
     async def _answer(self, line: bytes, peer: str) -> Answer:
-        name = _command(line)
+        request = _request(line)
+        name = str(request["command"])
         command = self._commands.get(name)
         if command is None:
             return failed(f"unknown command {name!r}; there are: {', '.join(sorted(self._commands))}")
-        if name != "status":
+        if name not in ("status", "plan"):
             self._say(_INFO, f"'{name}' asked for by {peer}")
-        return await command()
+        return await command(request)
 
 
 def done(message: str, **more: Any) -> Answer:
@@ -166,12 +168,13 @@ def failed(message: str, **more: Any) -> Answer:
     return {"ok": False, "message": message, **more}
 
 
-def _command(line: bytes) -> str:
+def _request(line: bytes) -> Request:
     text = line.decode(errors="replace").strip()
     if text.startswith("{"):
-        with contextlib.suppress(ValueError, AttributeError):
-            return str(json.loads(text).get("command"))
-    return text
+        with contextlib.suppress(ValueError):
+            request = json.loads(text)
+            return {**request, "command": request.get("command")}
+    return {"command": text}
 
 
 def _peer(writer: asyncio.StreamWriter) -> str | None:

@@ -16,7 +16,7 @@ from fastlb.plan.load import Reading, load_both
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
 
 _USAGE = """\
-usage: fastlb -f FILE [options]   or   fastlb demo|reload|drain|stop|status|keywords [options]
+usage: fastlb -f FILE [options]   or   fastlb demo|reload|drain|stop|status|plan|keywords [options]
 
 A TCP load balancer for one multi-core Linux host, configured in HAProxy's language.
 """
@@ -29,6 +29,7 @@ commands:
   fastlb drain  [-c FILE]            accept nothing more, end when the last session has ended
   fastlb stop   [-c FILE]            end at once
   fastlb status [-c FILE] [--json]   what runs
+  fastlb plan   [-c FILE] [NEW …]    what a reload (of NEW in its place) would change, for whom, or why it would fail
   fastlb keywords [WORD …]           what a configuration may say, or what one word means
 
 signals to the master:
@@ -38,14 +39,14 @@ exit status:
   0  done, or ended as told
   1  the configuration is not valid, fastlb could not start, or a command failed (the reason is printed)
   2  the command line is wrong
-  3  no running fastlb was found (reload, drain, stop, status)
+  3  no running fastlb was found (reload, drain, stop, status, plan)
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs fastlb with these arguments (without the program's name); returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words and words[0] in ("reload", "drain", "stop", "status"):
+    if words and words[0] in _COMMANDS:
         return _command(words[0], words[1:])
     if words and words[0] == "demo":
         return _demo(words[1:])
@@ -163,7 +164,9 @@ def _command(name: str, words: Sequence[str]) -> int:
     parser.add_argument(
         "--socket", type=Path, metavar="PATH", help=f"control socket (default: {places.runtime_directory()}/NAME.sock)"
     )
-    if name == "status":
+    if name == "plan":
+        parser.add_argument("new", nargs="*", metavar="NEW", help="what to read in place of the running configuration")
+    if name in ("status", "plan"):
         parser.add_argument("--json", action="store_true", help="print everything as JSON")
     given = parser.parse_args(words)
     path = given.socket or (places.control_socket(given.config) if given.config else places.only_running())
@@ -175,7 +178,8 @@ def _command(name: str, words: Sequence[str]) -> int:
         )
         return EXIT_NOT_RUNNING
     try:
-        return client.run(name, path, as_json=name == "status" and given.json)
+        more = {"paths": [str(Path(new).absolute()) for new in given.new]} if name == "plan" and given.new else {}
+        return client.run(name, path, as_json=name in ("status", "plan") and given.json, **more)
     except KeyboardInterrupt:
         return 130
 
@@ -185,6 +189,7 @@ _COMMANDS = {
     "drain": "Has a running fastlb accept nothing more, and waits until its last session has ended.",
     "stop": "Ends a running fastlb, cutting its sessions, and waits until it is gone.",
     "status": "Prints what a running fastlb does.",
+    "plan": "Tells what a reload would change, for which sessions, or why it would be refused. Nothing is changed.",
 }
 
 

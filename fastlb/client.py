@@ -1,4 +1,4 @@
-"""The other end of the control socket: ``fastlb reload``, ``stop``, ``drain`` and ``status``."""
+"""The other end of the control socket: ``fastlb reload``, ``stop``, ``drain``, ``status`` and ``plan``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from fastlb.admin import Answer
 
@@ -16,10 +17,10 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
 _GONE_WITHIN_S = 10.0
 
 
-def run(command: str, path: Path, *, as_json: bool = False) -> int:
+def run(command: str, path: Path, *, as_json: bool = False, **more: Any) -> int:
     """Sends one command, waits for it to be done, prints what came of it; returns the exit status."""
     try:
-        answer = _ask(path, command)
+        answer = _ask(path, json.dumps({"command": command, **more}) if more else command)
     except (FileNotFoundError, ConnectionRefusedError):
         return _complain(f"no fastlb runs with the control socket {path}", EXIT_NOT_RUNNING)
     except (OSError, ValueError) as error:
@@ -31,15 +32,15 @@ def run(command: str, path: Path, *, as_json: bool = False) -> int:
     return _print(answer, as_json=as_json)
 
 
-def _ask(path: Path, command: str) -> Answer | None:
+def _ask(path: Path, line: str) -> Answer | None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.connect(str(path))
-        sock.sendall(command.encode() + b"\n")
+        sock.sendall(line.encode() + b"\n")
         with sock.makefile("rb") as stream:
-            line = stream.readline()
-    if not line:
+            data = stream.readline()
+    if not data:
         return None
-    answer: Answer = json.loads(line)
+    answer: Answer = json.loads(data)
     return answer
 
 

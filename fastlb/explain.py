@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
-from enum import Enum
 from typing import Any, NamedTuple
 
 from fastlb import limits
 from fastlb.config import tree
 from fastlb.config.errors import Location
 from fastlb.config.logformat import format_text
-from fastlb.config.proxykeywords import TIMEOUTS
-from fastlb.config.proxyoptions import OPTIONS
 from fastlb.config.tree import (
     BindLine,
     Config,
@@ -30,27 +27,22 @@ from fastlb.config.tree import (
     merged_options,
     merged_settings,
 )
-from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server, SessionLog
+from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server
 from fastlb.plan.values import Merged, value_of
 from fastlb.settings import Settings
+from fastlb.spelling import has_word_for, name_of, text_of
 
 _COLUMN = 52
 _DEFAULT = "default"
-_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
-_TIMEOUTS = {keyword.handler[0]: f"timeout {name}" for name, keyword in TIMEOUTS.supported.items()}
-
-# What a field is called in a file, and what was said is called in the tree, where that is not the field's own name.
-_NAMES = {
-    "workers": "nbthread",
-    "pin": "cpu-map",
-    "steer": "tune.reuseport",
-    "nofile": "ulimit-n",
-    "log_hostname": "log-send-hostname",
-    "read_ms": "timeout check",
-    "user_timeout_ms": "tcp-ut",
+# What was said is called in the tree, where that is not the name of the plan's field. One of several will do.
+_SAID = {
+    (Process, "workers"): ("nbthread",),
+    (Check, "read_ms"): ("check_timeout",),
+    (Bind, "keepalive"): tuple(f"client_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
+    (Backend, "keepalive"): tuple(f"server_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
 }
-_SAID = {"workers": "nbthread", "read_ms": "check_timeout", "kind": "check"}
-_KEEPALIVE: dict[type, str] = {Bind: "option clitcpka", Backend: "option srvtcpka"}
+# What a bind or a server takes from its section if it says nothing itself.
+_OF_SECTION = {"backlog", "source", *_SAID[Bind, "keepalive"]}
 # What identifies a thing or orders it in the plan, or is told in another way.
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
@@ -70,22 +62,6 @@ _DERIVED = {
     (Process, "gid"): ("gid", "'user'"),
     (Process, "pin"): ("pin", "'tune.reuseport'"),
     (Process, "node"): ("node", "the name of the host"),
-}
-# Values that say what they mean only in words.
-_WORDS = {
-    ("steer", False): "hash",
-    ("steer", True): "cpu",
-    ("pin", False): "none",
-    ("pin", True): "auto",
-    ("redispatch", 0): "off",
-    ("redispatch", -1): "at the last retry",
-    ("maxconn", 0): "no limit of its own",
-    ("read_ms", 0): "none: the whole check has as long as the connection",
-    ("tunnel_ms", 0): "none: those of both sides apply",
-    ("mss", 0): "the route's",
-    ("user_timeout_ms", 0): "the system's",
-    ("keepalive", None): "off",
-    ("source", None): "the kernel's choice",
 }
 
 
@@ -188,32 +164,25 @@ def _session_log(frontend: Frontend, said: tree.Settings) -> Iterator[Row]:
     line = said.log_format if said.log_format and said.log_format.value else None
     if line is None:
         tcplog = said.tcplog or said.httplog
-        yield Row(f"option tcplog {_text('', tcplog is not None)}", _origin(tcplog))
+        yield Row(f"option tcplog {text_of('', tcplog is not None)}", _origin(tcplog))
     formats = (("log-format", line), ("error-log-format", said.error_log_format), ("log-format-sd", said.log_format_sd))
     for name, one in formats:
         if one is not None:
             yield Row(f"{name} '{format_text(one.value)}'", _origin(one))
-    yield Row(f"option logasap {_text('', value_of(said.logasap, False))}", _origin(said.logasap))
+    yield Row(f"option logasap {text_of('', value_of(said.logasap, False))}", _origin(said.logasap))
     yield from (row for _, row in _rows(frontend.session_log, lambda name: getattr(said, name, None)))
 
 
 def _backend(backend: Backend, merged: Merged, told: bool) -> Iterator[Row]:
     """What concerns both sides of a ``listen`` has been ``told`` of the frontend."""
-    said = merged.settings
-    rows = _rows(backend, lambda name: getattr(said, name, None) or _probing(name, "server", said))
-    both = {field.name for field in fields(Frontend)} - {"keepalive"} if told else set()
+    both = {field.name for field in fields(Frontend)} if told else set()
+    rows = _rows(backend, lambda name: getattr(merged.settings, name, None))
     return (row for field, row in rows if field not in both and _is_told(backend, field))
 
 
 def _is_told(thing: object, field: str) -> bool:
     """Not what has no value, and no word for having none."""
-    return getattr(thing, field) is not None or (field, None) in _WORDS
-
-
-def _probing(name: str, side: str, said: tree.Settings) -> Said[Any] | None:
-    """What was said of keep-alive, in up to four statements: the first of them."""
-    parts = ("", "_idle", "_interval", "_count") if name == "keepalive" else ()
-    return next((found for part in parts if (found := getattr(said, f"{side}_keepalive{part}"))), None)
+    return getattr(thing, field) is not None or has_word_for(field, None)
 
 
 def _binds(frontend: int, merged: Merged, plan: Plan) -> Iterator[str]:
@@ -225,15 +194,21 @@ def _binds(frontend: int, merged: Merged, plan: Plan) -> Iterator[str]:
             for part in line.addresses
         )
         yield from _written(1, [Row(f"bind {addresses}", _place(line.location))])
-        yield from _written(2, _bind(max(planned, key=lambda bind: bind.v6only is not None), line, merged.settings))
+        yield from _written(2, _bind(max(planned, key=lambda bind: bind.v6only is not None), line, merged))
 
 
-def _bind(bind: Bind, line: BindLine, section: tree.Settings) -> Iterator[Row]:
-    def said(name: str) -> Said[Any] | None:
-        own: Said[Any] | None = getattr(line, name, None)
-        return own or (section.backlog if name == "backlog" else _probing(name, "client", section))
+def _bind(bind: Bind, line: BindLine, merged: Merged) -> Iterator[Row]:
+    return _told(bind, _either(line, merged))
 
-    return (row for field, row in _rows(bind, said) if field == "keepalive" or getattr(bind, field) is not None)
+
+def _either(own: Any, merged: Merged) -> Callable[[str], Any]:
+    """Finds what a line says, or what its section says in its place."""
+    return lambda name: getattr(own, name, None) or (name in _OF_SECTION and getattr(merged.settings, name, None))
+
+
+def _told(thing: Any, said: Callable[[str], Any]) -> Iterator[Row]:
+    """The rows of a part, but for what may be set and is not."""
+    return (row for field, row in _rows(thing, said) if _is_told(thing, field))
 
 
 def _servers(backend: Backend, merged: Merged, plan: Plan) -> Iterator[str]:
@@ -248,11 +223,9 @@ def _servers(backend: Backend, merged: Merged, plan: Plan) -> Iterator[str]:
 
 def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
     said = merged_options(line.own, merged_options(line.defaults, merged.proxy.inherited.server_options))
-    source = said.source or merged.settings.source
-    for field, row in _rows(server, lambda name: source if name == "source" else getattr(said, name, None)):
-        if field == "disabled" and merged.disabled:
-            row = Row("disabled on", "derived from the 'disabled' of the section")
-        yield from _written(2, [row] if _is_told(server, field) else [])
+    for row in _told(server, _either(said, merged)):
+        by_section = row.text == "disabled on" and row.origin == _DEFAULT
+        yield from _written(2, [Row(row.text, "derived from the 'disabled' of the section") if by_section else row])
     yield from _written(2, [Row("check" if server.check else "no-check", _origin(said.check))])
     if server.check is not None:
         where = said.addr or said.port
@@ -260,8 +233,10 @@ def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
         yield from _written(
             3, [Row(f"addr {server.check.address}", _origin(where) if where else "derived from the server's address")]
         )
-        rows = _rows(server.check, lambda name: getattr(said, name, None) or getattr(merged.settings, name, None))
-        yield from _written(3, (row for _, row in rows))
+        settings = merged.settings
+        yield from _written(
+            3, _told(server.check, lambda name: getattr(said, name, None) or getattr(settings, name, None))
+        )
 
 
 def _destination(server: Server) -> str:
@@ -294,48 +269,21 @@ def _logs(logs: Iterable[LogLine | LogGlobal]) -> Iterator[Row]:
 def _rows(thing: Any, said: Callable[[str], Any]) -> Iterator[tuple[str, Row]]:
     """The fields of a part of the plan; ``said`` finds what was said by a name, if anything was."""
     for field in fields(thing):
-        if field.name not in UNTOLD:
+        if field.name not in UNTOLD or (isinstance(thing, Bind) and field.name == "name"):
             yield field.name, _row(thing, field.name, said)
 
 
 def _row(thing: Any, field: str, said: Callable[[str], Any]) -> Row:
-    value, found = getattr(thing, field), said(_SAID.get(field, field.removesuffix("_ms")))
+    value = getattr(thing, field)
+    names = _SAID.get((type(thing), field), (field.removesuffix("_ms"),))
+    found = next((one for one in map(said, names) if isinstance(one, Said)), None)
     base, source = _DERIVED.get((type(thing), field), ("", ""))
     name = name_of(thing, field)
     if isinstance(found, Said) and (type(thing), field) != (Check, "connect_ms"):
-        return Row(f"{name} {_text(field, value)}", _origin(found))
+        return Row(f"{name} {text_of(field, value)}", _origin(found))
     if source and getattr(thing, base):
-        return Row(f"{name} {_text(field, getattr(thing, base))}", f"derived from {source}")
-    return Row(f"{name} {_text(field, value)}", _DEFAULT)
-
-
-def name_of(thing: Any, field: str) -> str:
-    """As a file has it: ``timeout client``, ``option redispatch``, ``hard-stop-after``."""
-    base = field.removesuffix("_ms")
-    spelled = base.replace("_", "-")
-    if field in _NAMES:
-        return _NAMES[field]
-    if field == "keepalive":
-        return _KEEPALIVE[type(thing)]
-    if isinstance(thing, (Frontend, Backend, SessionLog)):
-        return _TIMEOUTS.get(base) or (f"option {spelled}" if spelled in OPTIONS.supported else spelled)
-    return "timeout connect" if (type(thing), field) == (Check, "connect_ms") else spelled
-
-
-def _text(field: str, value: Any) -> str:
-    if isinstance(value, (int, bool, type(None))) and (field, value) in _WORDS:
-        return _WORDS[field, value]
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if field.endswith("_ms"):
-        return next(f"{value // size}{unit}" for size, unit in _UNITS if value % size == 0) if value else "no limit"
-    if field == "mode":
-        return f"{value:o}"
-    if isinstance(value, Enum):
-        return value.name.lower().replace("_", "-")
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        return Row(f"{name} {text_of(field, getattr(thing, base))}", f"derived from {source}")
+    return Row(f"{name} {text_of(field, value)}", _DEFAULT)
 
 
 def _spell(endpoint: Endpoint) -> str:

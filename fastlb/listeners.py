@@ -72,6 +72,18 @@ class Listeners:
             raise
         return change
 
+    def objections(self, plan: Plan) -> list[str]:
+        """Why addresses that are not there yet cannot be had now. It listens nowhere: nobody connects by mistake."""
+        found = []
+        for bind in plan.binds:
+            if bind.key in self._by_key or self._passed(bind) is not None or self._ours(bind.address.port, Change()):
+                continue
+            try:
+                sockets.probe(bind)
+            except sockets.BindError as error:
+                found.append(str(error))
+        return found
+
     def adopt(self, change: Change) -> None:
         """Makes the opened sockets part of the service."""
         for listener in change.opened:

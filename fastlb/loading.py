@@ -7,11 +7,14 @@ import os
 import pickle
 import resource
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from fastlb import linux, process
 from fastlb.plan.load import AS_IT_IS, LoadResult, Reading, load
+
+T = TypeVar("T")
 
 TIMEOUT_S = 30.0
 MEMORY_BYTES = 1 << 30  # on top of what the master has mapped
@@ -23,9 +26,14 @@ class LoadError(Exception):
 
 async def load_apart(paths: Sequence[str], how: Reading = AS_IT_IS, *, timeout_s: float = TIMEOUT_S) -> LoadResult:
     """``load(paths, how)`` in a child. Raises LoadError."""
+    return await apart(lambda: load(paths, how), timeout_s)
+
+
+async def apart(work: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
+    """What ``work``, which reads a configuration, returns in a child. Raises LoadError."""
     reader, writer = os.pipe()
     try:
-        pid = process.fork(lambda: _child(paths, how, writer))
+        pid = process.fork(lambda: _child(work, writer))
     except OSError as error:
         os.close(reader)
         raise LoadError(f"no process can be started to read the configuration: {error.strerror}") from error
@@ -40,18 +48,18 @@ async def load_apart(paths: Sequence[str], how: Reading = AS_IT_IS, *, timeout_s
         os.close(reader)
         status = _end(pid, kill=data is None)
     try:
-        result: LoadResult = pickle.loads(data)
+        result: T = pickle.loads(data)
     except (EOFError, pickle.UnpicklingError):
         raise LoadError(f"the process that reads the configuration {process.describe_end(status)}") from None
     return result
 
 
-def _child(paths: Sequence[str], how: Reading, writer: int) -> int:
+def _child(work: Callable[[], T], writer: int) -> int:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     process.keep_only((0, 1, 2, writer))
     process.set_title("reading the configuration")
     _limit_memory()
-    data = pickle.dumps(load(paths, how), protocol=pickle.HIGHEST_PROTOCOL)
+    data = pickle.dumps(work(), protocol=pickle.HIGHEST_PROTOCOL)
     with os.fdopen(writer, "wb") as pipe:
         pipe.write(data)
     return 0

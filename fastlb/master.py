@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastlb import admin, banner, pidfile, process, startup, status, succession
+from fastlb import admin, banner, pidfile, preview, process, startup, status, succession
 from fastlb.crew import WorkerStartError
 from fastlb.limits import LimitError
 from fastlb.notify import Notifier
@@ -87,7 +87,13 @@ class Master:
         self._succession: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
-        commands = {"reload": self._reload, "status": self._status, "stop": self._stop, "drain": self._drain}
+        commands: dict[str, admin.Command] = {
+            "reload": lambda request: self._reload(),
+            "status": lambda request: self._status(),
+            "stop": lambda request: self._stop(),
+            "drain": lambda request: self._drain(),
+            "plan": lambda request: preview.answer(service, request),
+        }
         self._admin = admin.AdminServer(Path(start.settings.socket), commands, service.say)
 
     async def live(self) -> int:

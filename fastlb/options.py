@@ -17,7 +17,7 @@ from fastlb.config.keywords import Tier
 from fastlb.config.suggest import did_you_mean
 from fastlb.plan.model import MetricsBind
 
-COMMANDS = ("demo", "drain", "keywords", "reload", "status", "stop")
+COMMANDS = ("demo", "drain", "keywords", "plan", "reload", "status", "stop")
 _MAX = 2147483647
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastlb import _engine, arrivals, kernelsplice, limits, loading, sockets, source
+from fastlb import _engine, arrivals, difference, kernelsplice, limits, loading, sockets, source, spelling
 from fastlb.children import Deployment
 from fastlb.config.errors import Severity
 from fastlb.listeners import Change
@@ -110,7 +110,7 @@ def compile_deployment(shared: SharedState, plan: Plan, generation: int) -> Depl
 async def _deploy(service: Service, loaded: Plan) -> str:
     crew, old = service.crew, service.crew.deployment
     plan = service.settings.apply(loaded)
-    _refuse_restart_only(old.plan, plan)
+    refuse_restart_only(old.plan, plan)
     if source.needs_privilege(plan) and not crew.transparent:
         raise ReloadError("the first 'usesrc' needs a restart: the workers that run have no privilege for it")
     workers = limits.worker_count(plan)
@@ -174,12 +174,11 @@ def put_in_force(service: Service, new: Deployment) -> None:
     service.health.install(new.plan, new.numbering)
 
 
-def _refuse_restart_only(old: Plan, new: Plan) -> None:
-    names = ("user", "uid", "gid", "groups", "chroot")
-    changed = [name for name in names if getattr(old.process, name) != getattr(new.process, name)]
-    if changed:
-        words = ", ".join("'group'" if name in ("gid", "groups") else f"'{name}'" for name in changed)
-        raise ReloadError(f"a change of {words} in 'global' needs a restart")
+def refuse_restart_only(old: Plan, new: Plan) -> None:
+    """Raises ReloadError for what a running service cannot go over to."""
+    reason = difference.refusal(old, new)
+    if reason:
+        raise ReloadError(reason)
     if limits.worker_count(new) > _engine.MAX_WORKERS:
         raise ReloadError(f"nbthread {limits.worker_count(new)}: there is room for {_engine.MAX_WORKERS} workers")
 
@@ -191,9 +190,9 @@ def _warn(service: Service, old: Plan, new: Plan) -> None:
             service.say(_WARNING, text)
     if kernelsplice.wanted(new) and not service.crew.kernel_splice:
         service.say(_WARNING, "'option kernel-splice' takes effect at the next start")
-    keywords = {"nofile": "ulimit-n", "daemon": "daemon", "pidfile": "pidfile"}
-    for name, keyword in keywords.items():
-        if getattr(old.process, name) != getattr(new.process, name):
+    for field in difference.AT_NEXT_START:
+        if getattr(old.process, field) != getattr(new.process, field):
+            keyword = spelling.name_of(new.process, field)
             service.say(_WARNING, f"the change of '{keyword}' in 'global' takes effect at the next start")
 
 

@@ -29,6 +29,11 @@ def probe(bind: Bind) -> None:
     With SO_REUSEPORT a second instance of the same user would silently share the connections (P68); a bind without it
     tells, and the socket is closed again before it listens.
     """
+    if bind.address.family == "unix":
+        _refuse_other(bind, bind.address.host, living=False)
+        if not Path(bind.address.host).parent.is_dir():
+            raise BindError(bind, os.strerror(errno.ENOENT))
+        return
     with _new(bind.address) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _set_v6only(sock, bind)

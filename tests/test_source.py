@@ -34,7 +34,7 @@ cli
 about demo client explain keywords options
 launch
 master
-startup daemon succession
+startup daemon succession preview
 banner reload status
 service
 metrics_http
@@ -46,7 +46,8 @@ assignment stats worker
 kernelsplice
 health listeners
 logs ports sockets privileges steering
-balance holders arrivals inherit source seccomp limits loading settings shm
+difference
+balance holders arrivals inherit source seccomp limits loading settings shm spelling
 admin plan
 bpf config
 control heartbeat backoff notify pidfile places process reaper linux host

@@ -19,7 +19,7 @@ def serve(path, scenario, **commands):
         return commands[name]
 
     async def main():
-        table = {name: (lambda name=name: answer(name)) for name in commands}
+        table = {name: (lambda request, name=name: answer(name)) for name in commands}
         server = admin.AdminServer(path, table, lambda *_: None)
         await server.open()
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fastlb import cli, explain, limits
+from fastlb import cli, explain, limits, spelling
 from fastlb.plan.load import load_both
 from fastlb.settings import Settings, metrics_bind
 
@@ -40,6 +40,8 @@ listen l
     log-format "%{+Q}o %ci:%cp %{-Q}b %[reason] %{-M}s 1%%"
     option dontlognull
     server s 127.0.0.1:1
+    clitcpka-intvl 7
+    backlog 77
 listen far
     bind :18090 interface lo
     backlog 7
@@ -81,7 +83,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("timeout client-fin 1m", "derived from 'timeout client'"),
         ("bind 0.0.0.0:18080,[::1]:18081-18083", "lb.conf:12"),
         ("backlog 100", "lb.conf:12"),
-        ("backlog 4096", "default"),
+        ("option clitcpka after 60 s of silence, 4 times every 15 s", "default"),
+        ("option clitcpka after 60 s of silence, 4 times every 7 s", "lb.conf:26"),
+        ("backlog 77", "lb.conf:27"),
         ("mode 660", "lb.conf:22"),
         ("log-format '%{+Q}ci:%{+Q}cp %b %{+Q}[reason] %{+Q,-M}s 1%%'", "lb.conf:23"),
         ("option dontlognull on", "lb.conf:24"),
@@ -102,19 +106,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("rise 7", "lb.conf:19"),
         ("rise 2", "default"),
         ("no-check", "default"),
-        ("backlog 7", "lb.conf:28"),
-        ("interface lo", "lb.conf:27"),
-        ("option clitcpka after 20 s of silence, 4 times every 15 s", "lb.conf:30"),
+        ("backlog 7", "lb.conf:30"),
+        ("interface lo", "lb.conf:29"),
+        ("option clitcpka after 20 s of silence, 4 times every 15 s", "lb.conf:32"),
         ("option srvtcpka off", "default"),
         (
             "option srvtcpka after 60 s of silence, 4 times every 15 s",
             "derived from the timeouts, which leave time for a probe",
         ),
-        ("source 127.0.0.9", "lb.conf:31"),
-        ("source 127.0.0.8:5000-5009", "lb.conf:33"),
+        ("source 127.0.0.9", "lb.conf:33"),
+        ("source 127.0.0.8:5000-5009", "lb.conf:35"),
         ("source the kernel's choice", "default"),
-        ("server s 127.0.0.1:+5", "lb.conf:32"),
-        ("server t *", "lb.conf:33"),
+        ("server s 127.0.0.1:+5", "lb.conf:34"),
+        ("server t *", "lb.conf:35"),
     ],
 )
 def test_a_value_and_its_origin(text: str, origin: str) -> None:
@@ -164,7 +168,7 @@ def test_every_line_of_every_good_file_is_told(path: Path, monkeypatch: pytest.M
     for part, count in ((result.plan.servers, "weight"), (result.plan.backends, "retries")):
         assert sum(line.split()[0] == count for line in text if line) == len(part)
     for field in fields(result.plan.process):
-        assert field.name in explain.UNTOLD or any(explain.name_of(result.plan.process, field.name) in x for x in text)
+        assert field.name in explain.UNTOLD or any(spelling.name_of(result.plan.process, field.name) in x for x in text)
 
 
 def test_explain_is_a_check(capsys: pytest.CaptureFixture[str]) -> None:

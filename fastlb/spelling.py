@@ -1,0 +1,75 @@
+"""The fields of a plan as a configuration has them: what each is called, and its value in words."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from fastlb.config.proxykeywords import TIMEOUTS
+from fastlb.config.proxyoptions import OPTIONS
+from fastlb.plan.model import Backend, Check, Frontend, SessionLog
+
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
+_TIMEOUTS = {keyword.handler[0]: f"timeout {name}" for name, keyword in TIMEOUTS.supported.items()}
+
+# What a field is called in a file, where that is not its own name.
+_NAMES = {
+    "workers": "nbthread",
+    "pin": "cpu-map",
+    "steer": "tune.reuseport",
+    "nofile": "ulimit-n",
+    "log_hostname": "log-send-hostname",
+    "user_timeout_ms": "tcp-ut",
+    "read_ms": "timeout check",
+}
+# Values that say what they mean only in words.
+_WORDS: dict[tuple[str, Any], str] = {
+    ("steer", False): "hash",
+    ("steer", True): "cpu",
+    ("pin", False): "none",
+    ("pin", True): "auto",
+    ("redispatch", 0): "off",
+    ("redispatch", -1): "at the last retry",
+    ("keepalive", None): "off",
+    ("source", None): "the kernel's choice",
+    ("mss", 0): "the route's",
+    ("user_timeout_ms", 0): "the system's",
+    ("maxconn", 0): "no limit of its own",
+    ("read_ms", 0): "none: the whole check has as long as the connection",
+    ("tunnel_ms", 0): "none: those of both sides apply",
+}
+
+
+def name_of(thing: Any, field: str) -> str:
+    """As a file has it: ``timeout client``, ``option redispatch``, ``hard-stop-after``."""
+    base = field.removesuffix("_ms")
+    spelled = base.replace("_", "-")
+    if field == "keepalive":
+        return "option srvtcpka" if isinstance(thing, Backend) else "option clitcpka"
+    if field in _NAMES:
+        return _NAMES[field]
+    if isinstance(thing, (Frontend, Backend, SessionLog)):
+        return _TIMEOUTS.get(base) or (f"option {spelled}" if spelled in OPTIONS.supported else spelled)
+    return "timeout connect" if (type(thing), field) == (Check, "connect_ms") else spelled
+
+
+def has_word_for(field: str, value: Any) -> bool:
+    """Whether this value has a word of its own; None mostly has none, and is not worth a line."""
+    return (field, value) in _WORDS
+
+
+def text_of(field: str, value: Any) -> str:
+    """The value of a field: ``1m``, ``on``, ``no limit``."""
+    if (field, value) in _WORDS:
+        return _WORDS[field, value]
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if field.endswith("_ms"):
+        return next(f"{value // size}{unit}" for size, unit in _UNITS if value % size == 0) if value else "no limit"
+    if field == "mode":
+        return f"{value:o}"
+    if isinstance(value, Enum):
+        return value.name.lower().replace("_", "-")
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
