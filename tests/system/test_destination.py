@@ -34,7 +34,7 @@ def test_the_port_that_the_client_connected_to(balancer, peer):
 def test_the_address_that_the_client_connected_to(balancer, peer, port):
     """One bind for a whole network that is routed here, each address of which has a server."""
     netns.ip("route", "add", "local", "198.51.100.0/24", "dev", "lo")
-    netns.ip("addr", "add", "2001:db8:7::9/128", "dev", "lo")
+    netns.ip("addr", "add", "2001:db8:7::9/128", "dev", "lo", "nodad")
     hosts = ["198.51.100.7", "198.51.100.8", "2001:db8:7::9"]
     for host in hosts:
         peer("banner", host, 23000, host)
