@@ -7,7 +7,7 @@
 
 struct cause_text {
     const char *word;
-    /* HAProxy manual, "Session state at disconnection": who, and in which phase. A phase D is that of an established
+    /* HAProxy manual, "Session state at disconnection": who, and in which phase. A phase D (or -) is that of an established
      * session; before that it is Q in a queue, and else C. */
     const char *code;
     const char *meaning;
@@ -36,6 +36,10 @@ static const struct cause_text CAUSE_TEXTS[] = {
     [CAUSE_QUEUE_NO_SERVER] = {"no_server_queue", "SQ", "the last usable server went away while it waited for one"},
     [CAUSE_NO_BACKEND] = {"no_backend", "SC", "the frontend has no backend"},
     [CAUSE_RESOURCE_DATA] = {"resource_data", "RD", "the balancer ran out of memory while bytes moved"},
+    [CAUSE_SERVER_DOWN] = {"server_down", "D-",
+                           "the server went down, and 'on-marked-down shutdown-sessions' ends its sessions"},
+    [CAUSE_SERVER_UP] = {"server_up", "U-",
+                         "an active server came up, and 'on-marked-up' ends the sessions of backups"},
 };
 _Static_assert(sizeof(CAUSE_TEXTS) / sizeof(CAUSE_TEXTS[0]) == CAUSE_COUNT, "a cause without a word");
 _Static_assert(CAUSE_COUNT <= MAX_CAUSES, "raise MAX_CAUSES");

@@ -26,7 +26,8 @@ cdef bint session_resets_client(worker_t *w, session_t *s, uint8_t cause, bint u
     # A FIN would tell the client that all is well: never after an abort of the server's or our own end, nor in the
     # middle of what the server said. With bytes of the client's unread the kernel resets by itself, but those that a
     # program left for us it does not see.
-    return (cause == CAUSE_SHUTDOWN or (s.client.flags | s.server.flags) & END_DEAD != 0
+    return (cause == CAUSE_SHUTDOWN or cause == CAUSE_SERVER_DOWN or cause == CAUSE_SERVER_UP
+            or (s.client.flags | s.server.flags) & END_DEAD != 0
             or flow_is_cut(w, s, &s.down, &s.server, cause) or (s.kernel != 0 and up_is_cut))
 
 

@@ -1,4 +1,4 @@
-# The compiled engine. Python objects exist only in the last four files (the master's side and the
+# The compiled engine. Python objects exist only in the last five files (the master's side and the
 # Engine class); everything else runs without the GIL.
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -55,6 +55,7 @@ cdef enum:
     SMALL_SPLICES_TO_COPY = 3
     RETRY_PAUSE_MS = 1000
     LIMIT_PAUSE_MS = 50
+    CUT_BATCH = 256
     RESOURCE_PAUSE_MS = 100
     PAGE_BYTES = 4096
     KERNEL_TURNS = 12
@@ -104,9 +105,11 @@ include "session.pxi"
 include "source.pxi"
 include "connect.pxi"
 include "close.pxi"
+include "cut.pxi"
 include "listen.pxi"
 include "loop.pxi"
 include "compile.pxi"
 include "schedule.pxi"
+include "memory.pxi"
 include "views.pxi"
 include "worker.pxi"

@@ -51,16 +51,20 @@ enum cause {
     CAUSE_QUEUE_NO_SERVER = 16,
     CAUSE_NO_BACKEND = 17,
     CAUSE_RESOURCE_DATA = 18,
-    CAUSE_COUNT = 19,
+    CAUSE_SERVER_DOWN = 19, /* on-marked-down shutdown-sessions */
+    CAUSE_SERVER_UP = 20,   /* on-marked-up shutdown-backup-sessions: an active server is back */
+    CAUSE_COUNT = 21,
 };
 
 /* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */
 #define SERVER_USABLE 1ull
 #define SERVER_WEIGHT_SHIFT 8
+#define CUT_ORDER_SHIFT 8
 
 struct server_control {
     uint64_t state; /* SERVER_USABLE | weight << SERVER_WEIGHT_SHIFT */
     uint64_t maxconn;
+    uint64_t cut; /* the last order to end its sessions: cause | number << CUT_ORDER_SHIFT */
 };
 
 struct frontend_control {
@@ -81,6 +85,7 @@ struct shm_control {
     uint64_t total_bytes;
     uint64_t workers; /* rows that may be in use: 0 .. workers-1 */
     uint64_t maxconn; /* of the whole service, 0 = none */
+    uint64_t cuts;    /* number of the latest order to end the sessions of some servers */
     CACHE_LINE struct log_tail log_tails[MAX_WORKERS];
     CACHE_LINE struct frontend_control frontends[MAX_FRONTENDS];
     CACHE_LINE struct backend_control backends[MAX_BACKENDS];

@@ -16,6 +16,7 @@ cdef extern from "layout.h" nogil:
         LOG_RING_BYTES
         LOG_LINE_BYTES
         SERVER_WEIGHT_SHIFT
+        CUT_ORDER_SHIFT
     const uint64_t ARENA_ENTRIES
     const uint64_t SERVER_USABLE
     const uint32_t FRONTEND_KERNEL_SPLICE
@@ -50,6 +51,8 @@ cdef extern from "layout.h" nogil:
         CAUSE_QUEUE_NO_SERVER
         CAUSE_NO_BACKEND
         CAUSE_RESOURCE_DATA
+        CAUSE_SERVER_DOWN
+        CAUSE_SERVER_UP
         CAUSE_COUNT
 
     enum:
@@ -116,6 +119,7 @@ cdef extern from "layout.h" nogil:
     ctypedef struct server_control "struct server_control":
         uint64_t state
         uint64_t maxconn
+        uint64_t cut
 
     ctypedef struct frontend_control "struct frontend_control":
         uint64_t maxconn
@@ -132,6 +136,7 @@ cdef extern from "layout.h" nogil:
         uint64_t total_bytes
         uint64_t workers
         uint64_t maxconn
+        uint64_t cuts
         log_tail *log_tails
         frontend_control *frontends
         backend_control *backends

@@ -71,7 +71,7 @@ cdef bint loop_is_drained(worker_t *w) noexcept nogil:
 cdef int loop_timeout(worker_t *w, uint64_t deadline_ms) noexcept nogil:
     # How long the next wait may take, in ms.
     cdef uint64_t until = min(w.now_ms + HEARTBEAT_MS, deadline_ms)
-    if w.ready_first != NO_INDEX or w.queues_dirty or loop_is_drained(w):
+    if w.ready_first != NO_INDEX or w.queues_dirty or cut_is_due(w) or loop_is_drained(w):
         return 0
     until = min(until, timer_next_ms(w))
     if w.paused:
@@ -85,6 +85,8 @@ cdef int loop_timeout(worker_t *w, uint64_t deadline_ms) noexcept nogil:
 
 cdef void loop_housekeeping(worker_t *w, bint waited) noexcept nogil:
     timer_serve(w)
+    if cut_is_due(w):
+        cut_serve(w)
     if w.queues_dirty or (waited and w.queued_sessions):
         queue_serve(w)
     w.queues_dirty = w.queues_dirty and w.queued_sessions

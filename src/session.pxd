@@ -232,6 +232,10 @@ ctypedef struct worker_t:
     uint32_t queued_sessions
     uint8_t queues_dirty  # somebody freed a server: look at the queues
 
+    uint64_t cuts_done    # orders up to this one have been carried out
+    uint64_t cuts_going   # the pass over the sessions that goes on is for orders up to this one
+    uint32_t cut_at       # where it goes on
+
     pipe_pool_t pool
     kernel_t *kernel      # NULL where it is off
     int descriptor_limit

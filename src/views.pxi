@@ -26,29 +26,9 @@ SERVER_FIELDS = (
     "connect_timeouts_total", "local_errors_total", "retries_total", "redispatches_total", "received_bytes_total",
     "sent_bytes_total", "undelivered_bytes_total", "connect_us_total", "session_us_total", "queue_us_total",
     "closed_first_total", "last_session_us", *_ENDED)
+CUT_SERVER_DOWN = CAUSE_SERVER_DOWN
+CUT_SERVER_UP = CAUSE_SERVER_UP
 _LATEST = SERVER_FIELDS.index("last_session_us")
-
-
-def histogram_bound_us(cell):
-    """Exclusive upper bound of a histogram's cell, in microseconds; the last cell has none (its bound is nominal)."""
-    if not 0 <= cell < HISTOGRAM_CELLS_C:
-        raise IndexError(cell)
-    return histogram_bound(cell)
-
-
-def shm_create():
-    """Create the service's shared memfd, sized for the largest service (sparse: untouched pages cost nothing).
-
-    OSError when the kernel refuses. The descriptor is close-on-exec and the caller's to close.
-    """
-    cdef int fd = memfd_create(b"fastlb-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING)
-    if fd == -1:
-        raise OSError(errno, os.strerror(errno))
-    if ftruncate(fd, SHM_TOTAL_BYTES) == -1 or fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == -1:
-        error = errno
-        os.close(fd)
-        raise OSError(error, os.strerror(error))
-    return fd
 
 
 cdef class Shm:
@@ -122,6 +102,17 @@ cdef class Shm:
         self.check(slot, MAX_SERVERS_C)
         self.server_high = max(self.server_high, slot + 1)
         store_release(&self.control.servers[<uint32_t>slot].state, word | (SERVER_USABLE if usable else 0))
+
+    def cut_sessions(self, slots, int cause):
+        """Have all workers end the sessions of these servers: CUT_SERVER_DOWN or CUT_SERVER_UP says why.
+
+        Those that come later are left alone. Publish states and schedules before, kick the workers afterwards.
+        """
+        cdef uint64_t number = self.control.cuts + 1
+        for slot in slots:
+            self.check(slot, MAX_SERVERS_C)
+            store_relaxed(&self.control.servers[<uint32_t>slot].cut, number << CUT_ORDER_SHIFT | <uint64_t>cause)
+        store_release(&self.control.cuts, number)
 
     def publish_schedule(self, backend, entries, interleaved=False):
         """Who takes connections of a backend, as [(slot of a server, weight ≥ 1), …]; empty for nobody.
@@ -346,6 +337,7 @@ cdef class Shm:
             memset(&self.row(number).servers[<uint32_t>slot], 0, sizeof(server_row))
         store_release(&self.control.servers[<uint32_t>slot].state, 0)
         self.control.servers[<uint32_t>slot].maxconn = 0
+        self.control.servers[<uint32_t>slot].cut = 0
 
     # ---- log rings ----
 

@@ -40,6 +40,7 @@ cdef class Engine:
         self.allocate(max_sessions)
         self.open_epoll()
         w.row.counters.pid = getpid()
+        w.cuts_done = w.cuts_going = load_acquire(&w.control.cuts)
         w.wheel_tick = net_clock_us(CLOCK_MONOTONIC) / 1000 / WHEEL_TICK_MS
         loop_clock(w)
 

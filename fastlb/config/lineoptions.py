@@ -66,6 +66,19 @@ def interface(args: Args) -> tuple[str, str]:
     return "interface", word.text
 
 
+def action(name: str, what: str) -> LineOption:
+    """An option whose one possible argument is ``what``: said, it is True."""
+
+    def option(args: Args) -> tuple[str, bool]:
+        keyword = quote(args.words[args.at - 1].text)
+        word = args.need(quote(what), keyword[1:-1])
+        if word.text != what:
+            raise ConfigError(word.location, f"{keyword} cannot be {quote(word.text)}", f"it can only be {quote(what)}")
+        return name, True
+
+    return option
+
+
 def text(name: str, what: str) -> LineOption:
     """An option with one word."""
     return lambda args: (name, args.need(what).text)

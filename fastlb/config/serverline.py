@@ -8,7 +8,7 @@ from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.identity import parse_guid, parse_id
 from fastlb.config.keywords import Keyword, KeywordTable
-from fastlb.config.lineoptions import OptionTable, flag, number, parse_options, time
+from fastlb.config.lineoptions import OptionTable, action, flag, number, parse_options, time
 from fastlb.config.names import check_name
 from fastlb.config.source import server_source
 from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOptions
@@ -89,6 +89,16 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         ),
         "id": Keyword(lambda args: ("id", parse_id(args)), "n", "a number that no other server of the backend has"),
         "guid": Keyword(lambda args: ("guid", parse_guid(args)), "name", "a name that nothing else has"),
+        "on-marked-down": Keyword(
+            action("shutdown_when_down", "shutdown-sessions"),
+            "shutdown-sessions",
+            "its sessions end when the server goes down",
+        ),
+        "on-marked-up": Keyword(
+            action("shutdown_backups_when_up", "shutdown-backup-sessions"),
+            "shutdown-backup-sessions",
+            "the sessions of the backup servers end when the server comes up",
+        ),
     },
     not_yet=known.SERVER_NOT_YET,
     ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,

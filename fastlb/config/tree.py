@@ -108,6 +108,8 @@ class ServerOptions:
     user_timeout: Said[int] | None = None
     id: Said[int] | None = None
     guid: Said[str] | None = None
+    shutdown_when_down: Said[bool] | None = None
+    shutdown_backups_when_up: Said[bool] | None = None
 
 
 NO_OPTIONS = ServerOptions()

@@ -32,6 +32,12 @@ class Group:
             self.backups += step * watch.server.backup
             self.actives += step * (not watch.server.backup)
 
+    def relieved_by(self, watch: Watch) -> tuple[int, ...]:
+        """Slots of the servers whose sessions end because this one came up: backups, as far as it says so."""
+        if watch.server.backup or not watch.server.shutdown_backups_when_up:
+            return ()
+        return tuple(one.slot for one in self.watches if one.server.backup)
+
     def schedule(self) -> Schedule:
         return schedule(
             self.backend.balance,

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from fastlb._engine import SERVER_FIELDS, Shm
+from fastlb._engine import CUT_SERVER_DOWN, CUT_SERVER_UP, SERVER_FIELDS, Shm
 from fastlb.health import messages
 from fastlb.health.group import Group
 from fastlb.health.model import ServerHealth
@@ -44,6 +44,7 @@ class HealthMonitor:
         self._watches: dict[tuple[str, str], Watch] = {}
         self._groups: tuple[Group, ...] = ()
         self._dirty: dict[int, Group] = {}
+        self._turned: list[Watch] = []
         self._spread_percent = 0
         self._unwarned = 0
         self._warned_at = float("-inf")
@@ -58,6 +59,7 @@ class HealthMonitor:
             name = plan.backends[server.backend].name
             known = previous.pop((name, server.name), None)
             self._watches[name, server.name] = self._adopt(known, Watch(name, server, slot, now), now)
+        self._turned = [watch for watch in self._turned if watch in self._watches.values()]
         self._retire(previous, {backend.name for backend in plan.backends})
         self._regroup(plan, numbering)
         for watch in self._watches.values():
@@ -79,7 +81,10 @@ class HealthMonitor:
     def _adopt(self, known: Watch | None, fresh: Watch, now: float) -> Watch:
         if known is None:
             return fresh
+        was_up = known.up
         anew = known.adopt(fresh.server, fresh.slot, now)
+        if known.up != was_up:
+            self._turned.append(known)
         if known.job is not None and (anew or not known.wants_checks):
             self._runner.cancel(known.job)
             known.job = None
@@ -143,6 +148,7 @@ class HealthMonitor:
         had_any = group.actives + group.backups > 0
         group.count(watch)
         self._publish_state(watch)
+        self._turned.append(watch)
         self._announce(group, watch, why)
         if had_any and group.actives + group.backups == 0:
             text = messages.no_server(watch.backend, group.backend.is_listen)
@@ -186,7 +192,7 @@ class HealthMonitor:
             watch.published = state
 
     def _publish(self) -> None:
-        """Publish the schedules of the backends that changed, and wake the workers."""
+        """Publish the schedules of the backends that changed, end sessions that must, and wake the workers."""
         dirty: Sequence[Group] = tuple(self._dirty.values())
         self._dirty = {}
         for group in dirty:
@@ -194,5 +200,16 @@ class HealthMonitor:
             if schedule != group.published:
                 self._view.publish_schedule(group.slot, *schedule)
                 group.published = schedule
+        self._cut()
         if dirty:
             self._kick()
+
+    def _cut(self) -> None:
+        """After the schedules: whoever comes while sessions end must not get a server whose sessions do."""
+        turned, self._turned = self._turned, []
+        down = [watch.slot for watch in turned if watch.server.shutdown_when_down and not watch.up]
+        up = [slot for watch in turned if watch.usable for slot in self._groups[watch.group].relieved_by(watch)]
+        if down:
+            self._view.cut_sessions(down, CUT_SERVER_DOWN)
+        if up:
+            self._view.cut_sessions(up, CUT_SERVER_UP)

@@ -258,6 +258,8 @@ class Server:
     ``source`` is None where the kernel chooses everything, ``user_timeout_ms`` 0 where it keeps its own. The address
     ``0.0.0.0`` or ``::`` is the one that the client wanted to reach; with a ``port_offset``, the port is the client's
     destination port plus that.
+    ``shutdown_when_down``: its sessions end when it goes down. ``shutdown_backups_when_up``: those of the backend's
+    backup servers end when it comes up, unless it is one itself.
     """
 
     name: str
@@ -274,6 +276,8 @@ class Server:
     port_offset: int | None = None
     id: int | None = None
     guid: str | None = None
+    shutdown_when_down: bool = False
+    shutdown_backups_when_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

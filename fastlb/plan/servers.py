@@ -71,6 +71,8 @@ class ServerPlanner:
             port_offset=line.port_offset,
             id=value_of(options.id, None),
             guid=value_of(options.guid, None),
+            shutdown_when_down=value_of(options.shutdown_when_down, False),
+            shutdown_backups_when_up=value_of(options.shutdown_backups_when_up, False),
         )
 
     def _check(self, line: ServerLine, options: ServerOptions, settings: Settings, server: Address) -> Check | None:

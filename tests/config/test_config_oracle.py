@@ -120,6 +120,9 @@ srvtcpka-cnt|clitcpka-idle 5|option clitcpka|backlog 5
 log-tag b|log-format %ci|log-format-sd x|error-log-format x|option logasap|option log-separate-errors
 server t 127.0.0.1:80 id 3|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id|disabled|disabled x|enabled
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
+server t 127.0.0.1:80 on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions
+server t 127.0.0.1:80 on-marked-down|server t 127.0.0.1:80 on-marked-down shutdown-backup-sessions
+server t 127.0.0.1:80 on-marked-up shutdown-sessions|default-server on-marked-down shutdown-sessions
 """
 AGREED_SECTIONS = [
     f"{FRONTEND}{BACKEND}frontend f\n bind :1\n",
