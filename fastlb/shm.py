@@ -82,12 +82,11 @@ class SharedState:
         )
 
     def install(self, plan: Plan) -> Numbering:
-        """Reserves, and sets the limits of frontends and servers, which count from this moment on."""
+        """Reserves, and sets the limits of frontends, which count from this moment on. (Those of servers are the
+        health monitor's, as they may change between reloads.)"""
         numbering = self.reserve(plan)
         for slot, frontend in zip(numbering.frontends, plan.frontends, strict=True):
             self.view.set_frontend_limit(slot, frontend.maxconn)
-        for slot, server in zip(numbering.servers, plan.servers, strict=True):
-            self.view.set_server_limit(slot, server.maxconn)
         return numbering
 
     def collect(self, live: Sequence[tuple[Plan, Numbering]]) -> None:

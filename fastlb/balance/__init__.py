@@ -18,6 +18,10 @@ INTERLEAVED = frozenset({Balance.SOURCE})
 """Algorithms whose order is HAProxy's map, so that a client meets the same server after a migration."""
 
 
+DYNAMIC = frozenset({Balance.ROUNDROBIN, Balance.LEASTCONN})
+"""Algorithms that may follow a weight that changes by the second (HAProxy manual, section 5.2 ``slowstart``)."""
+
+
 class Schedule(NamedTuple):
     """What the engine is given; ``interleaved`` asks for the order of HAProxy's map instead of an even spread."""
 
@@ -31,4 +35,4 @@ def schedule(balance: Balance, servers: Sequence[Candidate], allbackups: bool = 
     return Schedule(entries, balance in INTERLEAVED)
 
 
-__all__ = ["Candidate", "Entries", "Schedule", "eligible", "schedule"]
+__all__ = ["DYNAMIC", "Candidate", "Entries", "Schedule", "eligible", "schedule"]

@@ -11,7 +11,7 @@ from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, action, flag, number, parse_options, time
 from fastlb.config.names import check_name
 from fastlb.config.source import server_source
-from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOptions
+from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOptions, SlowStart
 
 MAX_WEIGHT = 256
 MAX_HYSTERESIS = 10000
@@ -59,6 +59,12 @@ def _addr(args: Args) -> tuple[str, Endpoint]:
     return "addr", parse_host(text, word.location)
 
 
+def _slowstart(args: Args) -> tuple[str, SlowStart]:
+    """``slowstart t``; ``new-servers`` behind it is ours, not HAProxy's."""
+    ms = args.time_ms()
+    return "slowstart", SlowStart(ms, args.accept("new-servers"))
+
+
 SERVER_OPTIONS: OptionTable = KeywordTable(
     "option",
     {
@@ -89,6 +95,7 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         ),
         "id": Keyword(lambda args: ("id", parse_id(args)), "n", "a number that no other server of the backend has"),
         "guid": Keyword(lambda args: ("guid", parse_guid(args)), "name", "a name that nothing else has"),
+        "slowstart": Keyword(_slowstart, "time [new-servers]", "weight and maxconn grow that long after it came up"),
         "on-marked-down": Keyword(
             action("shutdown_when_down", "shutdown-sessions"),
             "shutdown-sessions",

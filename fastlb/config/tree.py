@@ -89,6 +89,14 @@ class BindLine:
 
 
 @dataclass(frozen=True, slots=True)
+class SlowStart:
+    """``slowstart t [new-servers]``: how long, and whether also for servers that a reload adds."""
+
+    ms: int
+    new_servers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """What a ``server`` or ``default-server`` line says after the address. Times in milliseconds."""
 
@@ -108,6 +116,7 @@ class ServerOptions:
     user_timeout: Said[int] | None = None
     id: Said[int] | None = None
     guid: Said[str] | None = None
+    slowstart: Said[SlowStart] | None = None
     shutdown_when_down: Said[bool] | None = None
     shutdown_backups_when_up: Said[bool] | None = None
 

@@ -88,6 +88,8 @@ def _health(rows: Rows) -> Iterator[Metric]:
     ]
     yield gauge("server_state", "State and role of the server; always 1.", states)
     yield gauge("server_weight", "Weight in the balancing.", [(labels, s.health.weight) for labels, s in rows])
+    warmths = [(labels, s.health.warmth) for labels, s in rows if s.health.warmth is not None]
+    yield gauge("server_slowstart_ratio", "Part of its weight that a server with slowstart has by now.", warmths)
 
 
 def _checks(rows: Sequence[tuple[Labels, ServerHealth]]) -> Iterator[Metric]:

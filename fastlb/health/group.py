@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fastlb.balance import Candidate, Schedule, schedule
+from fastlb.balance import DYNAMIC, Candidate, Schedule, schedule
+from fastlb.health.warmup import warm_weights
 from fastlb.health.watch import Watch
 from fastlb.plan.model import Backend
 
@@ -38,9 +39,19 @@ class Group:
             return ()
         return tuple(one.slot for one in self.watches if one.server.backup)
 
+    def weights(self) -> list[int]:
+        """The weights in force: only what they are to each other counts."""
+        weights = [watch.server.weight for watch in self.watches]
+        if self.backend.balance not in DYNAMIC:
+            return weights
+        return warm_weights(weights, [watch.warm for watch in self.watches])
+
     def schedule(self) -> Schedule:
         return schedule(
             self.backend.balance,
-            [Candidate(w.slot, w.server.weight, w.server.backup, w.up) for w in self.watches],
+            [
+                Candidate(w.slot, weight, w.server.backup, w.up)
+                for w, weight in zip(self.watches, self.weights(), strict=True)
+            ],
             self.backend.allbackups,
         )

@@ -13,7 +13,8 @@ class ServerHealth:
 
     ``failures`` counts failed checks, ``inconclusive`` those that failed for a reason of our own. ``downs`` and ``ups``
     count changes of state. ``down_ms`` is the time spent down or in maintenance, ``unchanged_ms`` that since the last
-    change, which was at ``changed_time`` (seconds since the epoch).
+    change, which was at ``changed_time`` (seconds since the epoch). ``warmth`` is the part of its weight that a server
+    with ``slowstart`` has by now, None for one without.
     """
 
     backend: str
@@ -36,6 +37,7 @@ class ServerHealth:
     down_ms: int
     unchanged_ms: int
     changed_time: float
+    warmth: float | None = None
 
     @property
     def transitions(self) -> int:

@@ -19,6 +19,7 @@ from fastlb.health.model import ServerHealth
 from fastlb.health.runner import Job, Runner
 from fastlb.health.timing import pause_s, start_offsets_s
 from fastlb.health.verdict import Outcome, Verdict
+from fastlb.health.warmup import Warmups, warm_limit
 from fastlb.health.watch import Watch
 from fastlb.plan.model import Plan
 from fastlb.shm import Numbering
@@ -41,6 +42,7 @@ class HealthMonitor:
         self._message = message
         self._kick = kick
         self._runner = Runner()
+        self._warmups = Warmups(self._stepped)
         self._watches: dict[tuple[str, str], Watch] = {}
         self._groups: tuple[Group, ...] = ()
         self._dirty: dict[int, Group] = {}
@@ -50,7 +52,8 @@ class HealthMonitor:
         self._warned_at = float("-inf")
 
     def install(self, plan: Plan, numbering: Numbering) -> None:
-        """Take a plan into force. When this returns, the states and schedules of all its backends are published."""
+        """Take a plan into force. When this returns, the limits, states and schedules of all its servers are
+        published."""
         now = time.monotonic()
         self._spread_percent = plan.process.spread_checks
         previous = self._watches
@@ -62,8 +65,6 @@ class HealthMonitor:
         self._turned = [watch for watch in self._turned if watch in self._watches.values()]
         self._retire(previous, {backend.name for backend in plan.backends})
         self._regroup(plan, numbering)
-        for watch in self._watches.values():
-            self._publish_state(watch)
         self._dirty = dict(enumerate(self._groups))
         self._publish()
         self._start(now)
@@ -74,17 +75,23 @@ class HealthMonitor:
 
     def close(self) -> None:
         self._runner.close()
+        self._warmups.close()
         self._watches.clear()
         self._groups = ()
         self._dirty.clear()
 
     def _adopt(self, known: Watch | None, fresh: Watch, now: float) -> Watch:
         if known is None:
+            if self._groups and fresh.up and fresh.server.slowstart_new:
+                self._warmups.begin(fresh)
             return fresh
         was_up = known.up
         anew = known.adopt(fresh.server, fresh.slot, now)
+        self._warmups.renew(known)
         if known.up != was_up:
-            self._turned.append(known)
+            self._turn(known)
+        elif anew and known.up and known.server.slowstart_new:
+            self._warmups.begin(known)
         if known.job is not None and (anew or not known.wants_checks):
             self._runner.cancel(known.job)
             known.job = None
@@ -96,6 +103,7 @@ class HealthMonitor:
         for watch in gone.values():
             if watch.job is not None:
                 self._runner.cancel(watch.job)
+            self._warmups.end(watch)
             if watch.backend in backends:
                 self._view.set_server_state(watch.slot, False, 0)
 
@@ -147,13 +155,26 @@ class HealthMonitor:
         group = self._groups[watch.group]
         had_any = group.actives + group.backups > 0
         group.count(watch)
-        self._publish_state(watch)
-        self._turned.append(watch)
+        self._turn(watch)
+        self._publish_state(watch, watch.published[3] if watch.published else 0)  # the weight follows, with the others'
         self._announce(group, watch, why)
         if had_any and group.actives + group.backups == 0:
             text = messages.no_server(watch.backend, group.backend.is_listen)
             self._message(messages.NO_SERVER_LEVEL, text, group.index)
         self._publish_later(group)
+
+    def _turn(self, watch: Watch) -> None:
+        """The server has gone up or down."""
+        self._turned.append(watch)
+        if watch.up:
+            self._warmups.begin(watch)
+        else:
+            self._warmups.end(watch)
+
+    def _stepped(self, watch: Watch) -> None:
+        """The server has warmed up a little."""
+        self._dirty[watch.group] = self._groups[watch.group]
+        self._publish()
 
     def _publish_later(self, group: Group) -> None:
         """Workers see the server's state at once, and pass over those that are down. So the schedule may follow a
@@ -185,10 +206,12 @@ class HealthMonitor:
         self._message(_WARNING, text, watch.group)
         self._warned_at, self._unwarned = now, 0
 
-    def _publish_state(self, watch: Watch) -> None:
-        state = (watch.slot, watch.usable, watch.server.weight)
+    def _publish_state(self, watch: Watch, weight: int) -> None:
+        limit = warm_limit(watch.server.maxconn, watch.warm)
+        state = (watch.slot, limit, watch.usable, weight)
         if state != watch.published:
-            self._view.set_server_state(*state)
+            self._view.set_server_limit(watch.slot, limit)
+            self._view.set_server_state(watch.slot, watch.usable, weight)
             watch.published = state
 
     def _publish(self) -> None:
@@ -196,6 +219,8 @@ class HealthMonitor:
         dirty: Sequence[Group] = tuple(self._dirty.values())
         self._dirty = {}
         for group in dirty:
+            for watch, weight in zip(group.watches, group.weights(), strict=True):
+                self._publish_state(watch, weight)
             schedule = group.schedule()
             if schedule != group.published:
                 self._view.publish_schedule(group.slot, *schedule)

@@ -11,6 +11,7 @@ from fastlb.health.verdict import Outcome, Verdict
 from fastlb.logs.text import escape_info
 from fastlb.plan.model import Server
 
+STEPS = 20
 _NO_VERDICT = Verdict(Outcome.UNKNOWN, "")
 
 
@@ -18,7 +19,8 @@ class Watch:
     """``server`` and ``slot`` are those of the plan in force; the rest is what happened so far.
 
     Another address of the server or of its check, another kind of check, and the end of a maintenance make it a new
-    server: it starts again as one that was never checked.
+    server: it starts again as one that was never checked. ``warm`` is its step of ``slowstart``: STEPS unless it has
+    come up a short while ago, at ``warm_since`` (the loop's time).
     """
 
     __slots__ = (
@@ -39,6 +41,8 @@ class Watch:
         "server",
         "slot",
         "ups",
+        "warm",
+        "warm_since",
     )
 
     def __init__(self, backend: str, server: Server, slot: int, now: float) -> None:
@@ -49,8 +53,9 @@ class Watch:
         self.health = state.initial(server.check.rise) if server.check else 0
         self.job: Job | None = None
         self.last = _NO_VERDICT
-        self.published: tuple[int, bool, int] | None = None
-        self.duration_s = self.down_s = 0.0
+        self.published: tuple[int, int, bool, int] | None = None
+        self.warm = STEPS
+        self.duration_s = self.down_s = self.warm_since = 0.0
         self.checks = self.failures = self.inconclusive = self.downs = self.ups = 0
         self.changed_at = now
         self.changed_time = time.time()
@@ -141,6 +146,7 @@ class Watch:
             down_ms=int((self.down_s + (0.0 if up else unchanged_s)) * 1000),
             unchanged_ms=int(unchanged_s * 1000),
             changed_time=self.changed_time,
+            warmth=min(self.warm + 1, STEPS) / STEPS if self.server.slowstart_ms else None,
         )
 
 

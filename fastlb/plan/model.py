@@ -259,7 +259,8 @@ class Server:
     ``0.0.0.0`` or ``::`` is the one that the client wanted to reach; with a ``port_offset``, the port is the client's
     destination port plus that.
     ``shutdown_when_down``: its sessions end when it goes down. ``shutdown_backups_when_up``: those of the backend's
-    backup servers end when it comes up, unless it is one itself.
+    backup servers end when it comes up, unless it is one itself. ``slowstart_ms``: how long its weight and maxconn grow
+    after it came up, 0 for not at all; with ``slowstart_new`` also after a reload has added it.
     """
 
     name: str
@@ -276,6 +277,8 @@ class Server:
     port_offset: int | None = None
     id: int | None = None
     guid: str | None = None
+    slowstart_ms: int = 0
+    slowstart_new: bool = False
     shutdown_when_down: bool = False
     shutdown_backups_when_up: bool = False
 

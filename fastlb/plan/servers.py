@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastlb.config.errors import Location, Report, quote
-from fastlb.config.tree import EndpointKind, HttpCheck, ServerLine, ServerOptions, Settings, merged_options
+from fastlb.config.tree import EndpointKind, HttpCheck, ServerLine, ServerOptions, Settings, SlowStart, merged_options
 from fastlb.plan.model import (
     DEFAULT_FALL,
     DEFAULT_INTER_MS,
@@ -56,6 +56,7 @@ class ServerPlanner:
             self._report.error(line.address.location, message)
             return None
         source = self._sources.source(options, merged.settings, address)
+        slowstart = value_of(options.slowstart, SlowStart(0, False))
         return Server(
             name=line.name,
             backend=backend,
@@ -71,6 +72,8 @@ class ServerPlanner:
             port_offset=line.port_offset,
             id=value_of(options.id, None),
             guid=value_of(options.guid, None),
+            slowstart_ms=slowstart.ms,
+            slowstart_new=slowstart.new_servers,
             shutdown_when_down=value_of(options.shutdown_when_down, False),
             shutdown_backups_when_up=value_of(options.shutdown_backups_when_up, False),
         )

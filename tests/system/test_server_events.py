@@ -2,7 +2,7 @@
 
 import pytest
 
-from .harness.client import connect, read_exactly
+from .harness.client import connect, read_exactly, who
 from .harness.launch import BASE
 from .harness.waiting import eventually
 
@@ -106,3 +106,21 @@ def test_sessions_that_began_before_a_reload_end_too(fastlb, puppet, peer, port,
     eventually(
         lambda: lb.samples().sum("fastlb_server_session_ends_total", server="s", reason="server_down") == 4, "counted"
     )
+
+
+def test_slowstart_gives_a_server_that_is_back_little_at_first(balancer, peer, port, log):
+    one, two = peer("banner", "one"), peer("banner", "two")
+    balancer.start(
+        config(port, log, f"server one {one} {CHECK}\nserver two {two} {CHECK} slowstart 4s", "balance roundrobin")
+    )
+
+    def share():
+        return sum(who(("127.0.0.1", port)) == "two" for _ in range(40))
+
+    assert 18 <= share() <= 22, "not at the start"
+    two.stop()
+    log.wait_line("Server lb/two is DOWN")
+    two.start()
+    log.wait_line("Server lb/two is UP")
+    assert share() <= 14
+    eventually(lambda: 18 <= share() <= 22, "it has its full share in the end", every_s=0.3)

@@ -72,6 +72,7 @@ def health_of(backend: str, server: str, **changes: Any) -> ServerHealth:
         "down_ms": 1500,
         "unchanged_ms": 1000,
         "changed_time": 1.7e9,
+        "warmth": 0.5,
     }
     return ServerHealth(backend, server, **(usual | changes))
 
