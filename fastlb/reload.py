@@ -168,8 +168,7 @@ async def _change(service: Service, new: Deployment, change: Change) -> int:
 
 def put_in_force(service: Service, new: Deployment) -> None:
     """Limits, log targets, health: what the master itself does for a plan. The workers follow."""
-    service.shared.install(new.plan)
-    service.shared.view.set_process_limit(service.limits.maxconn(new.plan))
+    service.shared.install(new.plan, service.limits.maxconn(new.plan))
     service.logs.install(new.plan, new.numbering)
     service.health.install(new.plan, new.numbering)
 

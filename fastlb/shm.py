@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from fastlb import _engine
+from fastlb.plan.fullconn import fullconns
 from fastlb.plan.model import Plan, Server
 
 Name = TypeVar("Name", bound=Hashable)
@@ -81,12 +82,17 @@ class SharedState:
             self._servers.reserve([_name(plan, server) for server in plan.servers]),
         )
 
-    def install(self, plan: Plan) -> Numbering:
-        """Reserves, and sets the limits of frontends, which count from this moment on. (Those of servers are the
-        health monitor's, as they may change between reloads.)"""
+    def install(self, plan: Plan, service_maxconn: int = 0) -> Numbering:
+        """Reserves, and sets the limits of the service, of frontends and backends: they count from this moment on.
+
+        Those of servers are the health monitor's, as they may change between reloads.
+        """
         numbering = self.reserve(plan)
         for slot, frontend in zip(numbering.frontends, plan.frontends, strict=True):
             self.view.set_frontend_limit(slot, frontend.maxconn)
+        for slot, fullconn in zip(numbering.backends, fullconns(plan, service_maxconn), strict=True):
+            self.view.set_backend_fullconn(slot, fullconn)
+        self.view.set_process_limit(service_maxconn)
         return numbering
 
     def collect(self, live: Sequence[tuple[Plan, Numbering]]) -> None:

@@ -156,11 +156,15 @@ class BackendStats:
 
 @dataclass(frozen=True, slots=True)
 class ServerStats:
-    """The histograms hold one number for each of the engine's cells, in microseconds."""
+    """``maxconn`` and ``maxqueue`` are 0 for no limit.
+
+    The histograms hold one number for each of the engine's cells, in microseconds.
+    """
 
     backend: str
     name: str
     maxconn: int
+    maxqueue: int
     health: ServerHealth
     counts: ServerCounts
     ended: tuple[int, ...]
@@ -250,6 +254,7 @@ def _servers(view: Shm, plan: Plan, numbering: Numbering, health: Sequence[Serve
             state.backend,
             server.name,
             server.maxconn,
+            server.maxqueue,
             state,
             ServerCounts(*_SERVER(row)),
             _ended(row, _SERVER_ENDED),

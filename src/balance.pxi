@@ -63,16 +63,26 @@ cdef uint64_t gauge_total(worker_t *w, const uint64_t *own) noexcept nogil:
     return total
 
 
-cdef bint server_claim(worker_t *w, plan_server *server) noexcept nogil:
+cdef uint64_t server_limit(worker_t *w, plan_backend *backend, uint32_t slot) noexcept nogil:
+    # Connections that the server may have now; 0 for any number.
+    cdef server_control *control = &w.control.servers[slot]
+    cdef uint64_t maxconn = load_relaxed(&control.maxconn)
+    cdef uint64_t minconn = load_relaxed(&control.minconn)
+    if minconn == 0:
+        return maxconn
+    return dynamic_limit(minconn, maxconn, gauge_total(w, &w.row.backends[backend.slot].sessions),
+                         load_relaxed(&w.control.backends[backend.slot].fullconn))
+
+
+cdef bint server_claim(worker_t *w, plan_backend *backend, plan_server *server) noexcept nogil:
     # Add first, then sum: of several workers that claim at once, the last to add sees all the others, so the limit
     # is never passed. Two may both step back where one had room; the waiting one looks again within 50 ms.
     cdef uint32_t *load = &w.row.server_load[server.slot]
-    cdef uint64_t limit = load_relaxed(&w.control.servers[server.slot].maxconn)
     store32_relaxed(load, load[0] + 1)
-    if limit == 0:
+    if load_relaxed(&w.control.servers[server.slot].maxconn) == 0:
         return True
     full_fence()
-    if server_load_total(w, server.slot) <= limit:
+    if server_load_total(w, server.slot) <= server_limit(w, backend, server.slot):
         return True
     store32_relaxed(load, load[0] - 1)
     return False
@@ -86,7 +96,7 @@ cdef void server_unclaim(worker_t *w, plan_server *server) noexcept nogil:
 cdef int balance_try(worker_t *w, session_t *s, plan_server *server) noexcept nogil:
     if server == NULL or not server_usable(w, server):
         return PICK_NONE
-    if not server_claim(w, server):
+    if not server_claim(w, s.backend, server):
         return PICK_FULL
     s.target = server
     return PICK_FOUND
@@ -136,7 +146,7 @@ cdef int balance_leastconn(worker_t *w, session_t *s, plan_server *avoid) noexce
         if server == NULL or server == avoid or not server_usable(w, server):
             continue
         load = server_load_total(w, server.slot)
-        limit = load_relaxed(&w.control.servers[server.slot].maxconn)
+        limit = server_limit(w, s.backend, server.slot)
         if limit and load >= limit:
             outcome = PICK_FULL
             continue
@@ -192,6 +202,22 @@ cdef int balance_pick(worker_t *w, session_t *s, plan_server *avoid) noexcept no
     if verdict == PICK_NONE and avoid != NULL:
         return balance_pick(w, s, NULL)
     return verdict
+
+
+cdef int balance_other(worker_t *w, session_t *s, plan_server *full) noexcept nogil:
+    # Any other server that has room and nobody waiting, beginning behind the full one.
+    cdef schedule_t schedule = balance_schedule(w, s.backend)
+    cdef plan_server *server
+    cdef uint32_t k, start = 0
+    while start < schedule.length and schedule.slots[start] != full.slot:
+        start += 1
+    for k in range(schedule.length):
+        server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
+        if server == NULL or server == full or queue_is_busy(w, s, MAX_BACKENDS_C + server.slot):
+            continue
+        if balance_try(w, s, server) == PICK_FOUND:
+            return PICK_FOUND
+    return PICK_NONE
 
 
 cdef uint32_t balance_choices(worker_t *w, session_t *s) noexcept nogil:

@@ -87,7 +87,7 @@ cdef void session_leave_backend(worker_t *w, session_t *s, uint8_t state) noexce
     if s.backend == NULL:
         return
     queue_leave(w, s)
-    if s.target != NULL:
+    if s.target != NULL and s.cause != CAUSE_QUEUE_FULL:
         if state == SESSION_CONNECTING:
             sub(&w.row.servers[s.target.slot].connecting, 1)
         sub(&w.row.servers[s.target.slot].sessions, 1)

@@ -31,8 +31,10 @@ cdef void session_assign(worker_t *w, session_t *s) noexcept nogil:
     verdict = balance_pick(w, s, cold.avoid)
     if verdict == PICK_FOUND:
         connect_begin(w, s)
-    elif verdict == PICK_FULL:
+    elif verdict == PICK_FULL and (s.target == NULL or queue_claim(w, s.target)):
         queue_enter(w, s)
+    elif verdict == PICK_FULL:
+        queue_overflow(w, s)
     else:
         add(&w.row.backends[s.backend.slot].no_server_total, 1)
         session_close(w, s, CAUSE_NO_SERVER)

@@ -53,7 +53,8 @@ enum cause {
     CAUSE_RESOURCE_DATA = 18,
     CAUSE_SERVER_DOWN = 19, /* on-marked-down shutdown-sessions */
     CAUSE_SERVER_UP = 20,   /* on-marked-up shutdown-backup-sessions: an active server is back */
-    CAUSE_COUNT = 21,
+    CAUSE_QUEUE_FULL = 21,  /* maxqueue */
+    CAUSE_COUNT = 22,
 };
 
 /* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */
@@ -64,6 +65,8 @@ enum cause {
 struct server_control {
     uint64_t state; /* SERVER_USABLE | weight << SERVER_WEIGHT_SHIFT */
     uint64_t maxconn;
+    uint64_t minconn;  /* below maxconn: the limit follows the load of the backend; 0: it does not */
+    uint64_t maxqueue; /* who waits for this very server, 0 = no limit */
     uint64_t cut; /* the last order to end its sessions: cause | number << CUT_ORDER_SHIFT */
 };
 
@@ -73,6 +76,7 @@ struct frontend_control {
 
 struct backend_control {
     uint64_t schedule; /* offset << 32 | length, into the arena */
+    uint64_t fullconn; /* sessions at which servers with a minconn get their maxconn; 0: no server has one */
 };
 
 struct log_tail {
@@ -417,6 +421,15 @@ static inline void store32_relaxed(uint32_t *p, uint32_t v) { __atomic_store_n(p
 /* A single-writer counter or gauge: its owner adds, readers load. */
 static inline void add(uint64_t *p, uint64_t n) { store_relaxed(p, load_relaxed(p) + n); }
 static inline void sub(uint64_t *p, uint64_t n) { store_relaxed(p, load_relaxed(p) - n); }
+
+/* HAProxy manual, "minconn": the share of maxconn that the backend's sessions are of fullconn, at least minconn. */
+static inline uint64_t dynamic_limit(uint64_t minconn, uint64_t maxconn, uint64_t sessions, uint64_t fullconn)
+{
+    if (sessions >= fullconn)
+        return maxconn;
+    uint64_t share = sessions * maxconn / fullconn;
+    return share > minconn ? share : minconn;
+}
 
 /* ---- histograms: 4 cells an octave from 16 us up, the first for less, the last for more ---- */
 static inline uint32_t histogram_cell(uint64_t us)

@@ -53,6 +53,7 @@ cdef extern from "layout.h" nogil:
         CAUSE_RESOURCE_DATA
         CAUSE_SERVER_DOWN
         CAUSE_SERVER_UP
+        CAUSE_QUEUE_FULL
         CAUSE_COUNT
 
     enum:
@@ -119,6 +120,8 @@ cdef extern from "layout.h" nogil:
     ctypedef struct server_control "struct server_control":
         uint64_t state
         uint64_t maxconn
+        uint64_t minconn
+        uint64_t maxqueue
         uint64_t cut
 
     ctypedef struct frontend_control "struct frontend_control":
@@ -126,6 +129,7 @@ cdef extern from "layout.h" nogil:
 
     ctypedef struct backend_control "struct backend_control":
         uint64_t schedule
+        uint64_t fullconn
 
     ctypedef struct log_tail "struct log_tail":
         uint64_t bytes
@@ -357,6 +361,7 @@ cdef extern from "layout.h" nogil:
     void store32_relaxed(uint32_t *p, uint32_t v)
     void add(uint64_t *p, uint64_t n)
     void sub(uint64_t *p, uint64_t n)
+    uint64_t dynamic_limit(uint64_t minconn, uint64_t maxconn, uint64_t sessions, uint64_t fullconn)
     uint32_t histogram_cell(uint64_t us)
     uint64_t histogram_bound(uint32_t cell)
 

@@ -21,19 +21,39 @@ cdef void queue_mark(worker_t *w, plan_backend *backend) noexcept nogil:
         fetch_and(waiting, ~bit)
 
 
-cdef uint32_t queue_ahead(worker_t *w, uint32_t queue) noexcept nogil:
+cdef uint32_t queue_length(worker_t *w, uint32_t queue) noexcept nogil:
     # How many wait in that queue, over all workers.
     if queue < MAX_BACKENDS_C:
         return <uint32_t>gauge_total(w, &w.row.backends[queue].queued)
     return <uint32_t>gauge_total(w, &w.row.servers[queue - MAX_BACKENDS_C].queued)
 
 
+cdef bint queue_claim(worker_t *w, plan_server *server) noexcept nogil:
+    # A place in the queue of this server: as server_claim() does it. But to step back ends a session here, so whoever
+    # does looks again: of several who claim the last place at once, one gets it.
+    cdef uint64_t *queued = &w.row.servers[server.slot].queued
+    cdef uint64_t limit = load_relaxed(&w.control.servers[server.slot].maxqueue)
+    while True:
+        add(queued, 1)
+        if limit == 0:
+            return True
+        full_fence()
+        if gauge_total(w, queued) <= limit:
+            return True
+        sub(queued, 1)
+        full_fence()
+        if gauge_total(w, queued) >= limit:
+            return False
+
+
 cdef void queue_enter(worker_t *w, session_t *s) noexcept nogil:
     cdef uint32_t index = session_index(w, s)
     cdef cold_t *cold = &w.colds[index]
     cdef uint32_t queue = queue_of(s)
+    add(&w.row.backends[s.backend.slot].queued, 1)
+    add(&w.row.backends[s.backend.slot].queued_total, 1)
     cold.queue = queue
-    cold.queue_position = queue_ahead(w, queue) + 1
+    cold.queue_position = queue_length(w, queue)
     cold.queue_on_server = queue >= MAX_BACKENDS_C
     cold.queued_us = w.now_us
     cold.ticket = fetch_add(&w.shared.backends[s.backend.slot].tickets, 1) + 1
@@ -45,10 +65,6 @@ cdef void queue_enter(worker_t *w, session_t *s) noexcept nogil:
         w.queue_first[queue] = index
     w.queue_last[queue] = index
     w.queued_sessions += 1
-    add(&w.row.backends[s.backend.slot].queued, 1)
-    add(&w.row.backends[s.backend.slot].queued_total, 1)
-    if s.target != NULL:
-        add(&w.row.servers[s.target.slot].queued, 1)
     s.target = NULL  # nothing is claimed while it waits
     s.state = SESSION_QUEUED
     s.deadline_ms = w.now_ms + s.backend.queue_ms if s.backend.queue_ms else NEVER
@@ -56,6 +72,22 @@ cdef void queue_enter(worker_t *w, session_t *s) noexcept nogil:
     queue_mark(w, s.backend)
     timer_update(w, s)
     w.queues_dirty = 1
+    if load_relaxed(&w.control.backends[s.backend.slot].fullconn):
+        queue_wake(w, s.backend)  # one session more may have raised the limits of the servers
+
+
+cdef void queue_overflow(worker_t *w, session_t *s) noexcept nogil:
+    # The server that this session must wait for has its maxqueue. Whoever is bound to a server by its hash ends here,
+    # as in HAProxy, unless a redispatch is allowed.
+    cdef plan_server *full = s.target
+    if s.backend.redispatch and balance_other(w, s, full) == PICK_FOUND:
+        add(&w.row.backends[s.backend.slot].redispatches_total, 1)
+        add(&w.row.servers[full.slot].redispatches_total, 1)
+        s.redispatched = 1
+        connect_begin(w, s)
+        return
+    s.target = full  # for the log and the counters: nothing is claimed, and session_leave_backend() knows
+    session_close(w, s, CAUSE_QUEUE_FULL)
 
 
 cdef void queue_leave(worker_t *w, session_t *s) noexcept nogil:

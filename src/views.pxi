@@ -91,10 +91,18 @@ cdef class Shm:
         self.frontend_high = max(self.frontend_high, slot + 1)
         store_release(&self.control.frontends[<uint32_t>slot].maxconn, maxconn)
 
-    def set_server_limit(self, slot, maxconn):
+    def set_backend_fullconn(self, slot, fullconn):
+        """Sessions at which the servers get their ``maxconn``; 0 where none has a ``minconn``."""
+        self.check(slot, MAX_BACKENDS_C)
+        store_release(&self.control.backends[<uint32_t>slot].fullconn, fullconn)
+
+    def set_server_limit(self, slot, maxconn, minconn=0, maxqueue=0):
+        """``minconn``, less than ``maxconn``, has the limit follow the load, 0 does not; ``maxqueue`` 0 is no limit."""
         self.check(slot, MAX_SERVERS_C)
         self.server_high = max(self.server_high, slot + 1)
         store_release(&self.control.servers[<uint32_t>slot].maxconn, maxconn)
+        store_release(&self.control.servers[<uint32_t>slot].minconn, minconn)
+        store_release(&self.control.servers[<uint32_t>slot].maxqueue, maxqueue)
 
     def set_server_state(self, slot, usable, weight):
         """Whether new connections may go there, and the weight that leastconn divides by."""
@@ -329,15 +337,14 @@ cdef class Shm:
         self.check(slot, MAX_BACKENDS_C)
         for number in range(min(self.control.workers, MAX_WORKERS_C)):
             memset(&self.row(number).backends[<uint32_t>slot], 0, sizeof(backend_row))
+        self.control.backends[<uint32_t>slot].fullconn = 0
 
     def clear_server(self, slot):
         cdef uint64_t number
         self.check(slot, MAX_SERVERS_C)
         for number in range(min(self.control.workers, MAX_WORKERS_C)):
             memset(&self.row(number).servers[<uint32_t>slot], 0, sizeof(server_row))
-        store_release(&self.control.servers[<uint32_t>slot].state, 0)
-        self.control.servers[<uint32_t>slot].maxconn = 0
-        self.control.servers[<uint32_t>slot].cut = 0
+        memset(&self.control.servers[<uint32_t>slot], 0, sizeof(server_control))
 
     # ---- log rings ----
 

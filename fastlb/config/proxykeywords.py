@@ -150,6 +150,10 @@ def _backlog(section: ProxySection, args: Args) -> None:
     section.set("backlog", args.integer(1), args)
 
 
+def _fullconn(section: ProxySection, args: Args) -> None:
+    section.set("fullconn", args.integer(0), args)
+
+
 def _retries(section: ProxySection, args: Args) -> None:
     section.set("retries", args.integer(0), args)
 
@@ -263,6 +267,9 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         ),
         "enabled": Keyword(ProxyKeyword(_enabled), "", "undoes the 'disabled' of 'defaults'"),
         "guid": Keyword(ProxyKeyword(_guid, in_defaults=False), "name", "a name that nothing else has"),
+        "fullconn": Keyword(
+            ProxyKeyword(_fullconn, Side.BACKEND), "n", "sessions at which servers with a 'minconn' get their 'maxconn'"
+        ),
         "http-request": Keyword(
             ProxyKeyword(_http_request, Side.FRONTEND, strict=True, in_defaults=False),
             "use-service prometheus-exporter if { path /metrics }",

@@ -95,6 +95,10 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         ),
         "id": Keyword(lambda args: ("id", parse_id(args)), "n", "a number that no other server of the backend has"),
         "guid": Keyword(lambda args: ("guid", parse_guid(args)), "name", "a name that nothing else has"),
+        "minconn": Keyword(
+            number("minconn", 0), "n", "'maxconn' under a light load; it grows with the backend's sessions"
+        ),
+        "maxqueue": Keyword(number("maxqueue", 0), "n", "how many may wait for this very server (0: any)"),
         "slowstart": Keyword(_slowstart, "time [new-servers]", "weight and maxconn grow that long after it came up"),
         "on-marked-down": Keyword(
             action("shutdown_when_down", "shutdown-sessions"),

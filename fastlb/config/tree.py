@@ -116,6 +116,8 @@ class ServerOptions:
     user_timeout: Said[int] | None = None
     id: Said[int] | None = None
     guid: Said[str] | None = None
+    minconn: Said[int] | None = None
+    maxqueue: Said[int] | None = None
     slowstart: Said[SlowStart] | None = None
     shutdown_when_down: Said[bool] | None = None
     shutdown_backups_when_up: Said[bool] | None = None
@@ -200,6 +202,7 @@ class Settings:
     backlog: Said[int] | None = None
     default_backend: Said[str] | None = None
     balance: Said[str] | None = None
+    fullconn: Said[int] | None = None
     allbackups: Said[bool] | None = None
     retries: Said[int] | None = None
     redispatch: Said[int] | None = None

@@ -55,6 +55,8 @@ def _traffic(rows: Rows) -> Iterator[Metric]:
     yield gauge("server_last_session_timestamp_seconds", "When the server last got a session.", used)
     limits = [(labels, s.maxconn) for labels, s in rows if s.maxconn]
     yield gauge("server_session_limit", "Sessions that the server gets (maxconn), where it is set.", limits)
+    queues = [(labels, s.maxqueue) for labels, s in rows if s.maxqueue]
+    yield gauge("server_queue_limit", "Sessions that may wait for this server (maxqueue), where it is set.", queues)
     for name, text, read in _COUNTERS:
         yield counter(f"server_{name}", text, [(labels, read(s.counts)) for labels, s in rows])
     failures = [(labels.plus("kind", kind), read(s.counts)) for labels, s in rows for kind, read in _CONNECT_FAILURES]

@@ -156,7 +156,7 @@ class HealthMonitor:
         had_any = group.actives + group.backups > 0
         group.count(watch)
         self._turn(watch)
-        self._publish_state(watch, watch.published[3] if watch.published else 0)  # the weight follows, with the others'
+        self._publish_state(watch, watch.published[2] if watch.published else 0)  # the weight follows, with the others'
         self._announce(group, watch, why)
         if had_any and group.actives + group.backups == 0:
             text = messages.no_server(watch.backend, group.backend.is_listen)
@@ -207,10 +207,12 @@ class HealthMonitor:
         self._warned_at, self._unwarned = now, 0
 
     def _publish_state(self, watch: Watch, weight: int) -> None:
-        limit = warm_limit(watch.server.maxconn, watch.warm)
-        state = (watch.slot, limit, watch.usable, weight)
+        server = watch.server
+        maxconn, minconn = warm_limit(server.maxconn, watch.warm), warm_limit(server.minconn, watch.warm)
+        limits = (watch.slot, maxconn, minconn if minconn < maxconn else 0, server.maxqueue)
+        state = (limits, watch.usable, weight)
         if state != watch.published:
-            self._view.set_server_limit(watch.slot, limit)
+            self._view.set_server_limit(*limits)
             self._view.set_server_state(watch.slot, watch.usable, weight)
             watch.published = state
 

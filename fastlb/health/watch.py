@@ -53,7 +53,7 @@ class Watch:
         self.health = state.initial(server.check.rise) if server.check else 0
         self.job: Job | None = None
         self.last = _NO_VERDICT
-        self.published: tuple[int, int, bool, int] | None = None
+        self.published: tuple[tuple[int, ...], bool, int] | None = None
         self.warm = STEPS
         self.duration_s = self.down_s = self.warm_since = 0.0
         self.checks = self.failures = self.inconclusive = self.downs = self.ups = 0

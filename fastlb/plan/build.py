@@ -104,6 +104,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         retries=value_of(settings.retries, DEFAULT_RETRIES),
         redispatch=value_of(settings.redispatch, 0),
         allbackups=value_of(settings.allbackups, False),
+        fullconn=value_of(settings.fullconn, 0),
         logs=logs.numbers(settings.logs),
         log_tag=value_of(settings.log_tag, None),
         kernel_splice=value_of(settings.kernel_splice, False),

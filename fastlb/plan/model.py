@@ -175,7 +175,8 @@ class Backend:
     """A proxy's server side. Its servers are ``plan.servers[first_server : first_server + server_count]``.
 
     ``redispatch`` is HAProxy's interval: 0 off, -1 on the last retry (at once for a non-deterministic algorithm), n
-    every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``).
+    every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
+    where it is not said: see ``fastlb.plan.fullconn``.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Backend:
     retries: int = DEFAULT_RETRIES
     redispatch: int = 0
     allbackups: bool = False
+    fullconn: int = 0
     logs: tuple[int, ...] = ()
     log_tag: str | None = None
     kernel_splice: bool = False
@@ -260,7 +262,8 @@ class Server:
     destination port plus that.
     ``shutdown_when_down``: its sessions end when it goes down. ``shutdown_backups_when_up``: those of the backend's
     backup servers end when it comes up, unless it is one itself. ``slowstart_ms``: how long its weight and maxconn grow
-    after it came up, 0 for not at all; with ``slowstart_new`` also after a reload has added it.
+    after it came up, 0 for not at all; with ``slowstart_new`` also after a reload has added it. ``minconn`` is less
+    than ``maxconn``, or 0: the limit does not follow the load. ``maxqueue`` limits who waits for this very server.
     """
 
     name: str
@@ -277,6 +280,8 @@ class Server:
     port_offset: int | None = None
     id: int | None = None
     guid: str | None = None
+    minconn: int = 0
+    maxqueue: int = 0
     slowstart_ms: int = 0
     slowstart_new: bool = False
     shutdown_when_down: bool = False

@@ -23,6 +23,12 @@ _LOCAL = ("unix", "abstract")
 _CHECK_OPTIONS = ("inter", "fastinter", "downinter", "rise", "fall", "port", "addr")
 
 
+def _limits(options: ServerOptions) -> tuple[int, int]:
+    """``maxconn`` and ``minconn``. Only a lower minconn has the limit follow the load, one above is the limit."""
+    maxconn, minconn = value_of(options.maxconn, 0), value_of(options.minconn, 0)
+    return max(maxconn, minconn), minconn if minconn < maxconn else 0
+
+
 class ServerPlanner:
     """Plans the servers of one backend after the other."""
 
@@ -56,6 +62,7 @@ class ServerPlanner:
             self._report.error(line.address.location, message)
             return None
         source = self._sources.source(options, merged.settings, address)
+        maxconn, minconn = _limits(options)
         slowstart = value_of(options.slowstart, SlowStart(0, False))
         return Server(
             name=line.name,
@@ -65,7 +72,9 @@ class ServerPlanner:
             weight=value_of(options.weight, DEFAULT_WEIGHT),
             backup=value_of(options.backup, False),
             disabled=value_of(options.disabled, False) or merged.disabled,
-            maxconn=value_of(options.maxconn, 0),
+            maxconn=maxconn,
+            minconn=minconn,
+            maxqueue=value_of(options.maxqueue, 0),
             check=self._check(line, options, merged.settings, address),
             source=source,
             user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,

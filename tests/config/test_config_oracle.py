@@ -121,7 +121,10 @@ log-tag b|log-format %ci|log-format-sd x|error-log-format x|option logasap|optio
 server t 127.0.0.1:80 id 3|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id|disabled|disabled x|enabled
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
 server t 127.0.0.1:80 on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions
-server t 127.0.0.1:80 slowstart 30s|server t 127.0.0.1:80 slowstart|server t 127.0.0.1:80 slowstart x
+server t 127.0.0.1:80 minconn 5 maxconn 10 maxqueue 3|server t 127.0.0.1:80 minconn 20 maxconn 10|fullconn 10
+fullconn|fullconn 0|fullconn 3 4
+server t 127.0.0.1:80 minconn 5|server t 127.0.0.1:80 slowstart 30s
+server t 127.0.0.1:80 slowstart|server t 127.0.0.1:80 slowstart x
 server t 127.0.0.1:80 slowstart 0 check|server t 127.0.0.1:80 slowstart 5 weight 10 backup
 server t 127.0.0.1:80 on-marked-down|server t 127.0.0.1:80 on-marked-down shutdown-backup-sessions
 server t 127.0.0.1:80 on-marked-up shutdown-sessions|default-server on-marked-down shutdown-sessions
@@ -204,6 +207,7 @@ server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weig
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
 server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 send-proxy|server t 127.0.0.1:80 check addr 1.2.3.4:5
 server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none
+server t 127.0.0.1:80 maxqueue|server t 127.0.0.1:80 minconn
 default-server|source [::1]:5000|source /x|source 127.0.0.1:80|source * usesrc *
 server t [::1]:80 source 127.0.0.1|source 127.0.0.1 interface abcdefghijklmnopqrs
 source 127.0.0.1 usesrc hdr_ip(x)

@@ -81,7 +81,7 @@ class Inside:
         self.shm = _engine.Shm(self._shm_fd)
         self.shm.set_worker_count(1)
         for slot, server in enumerate(plan.servers):
-            self.shm.set_server_limit(slot, server.maxconn)
+            self.shm.set_server_limit(slot, server.maxconn, server.minconn, server.maxqueue)
             self.shm.set_server_state(slot, True, server.weight)
         self.servers = len(plan.servers)
         self.shm.publish_schedule(0, [(slot, server.weight) for slot, server in enumerate(plan.servers)])

@@ -52,10 +52,11 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 
 def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: int = 0, **backend: object) -> Plan:
     """One frontend, one backend, a server for each port of 127.0.0.1."""
+    limits = {key: backend.pop(key) for key in ("minconn", "maxqueue") if key in backend}
     weights = weights or [1] * len(ports)
     frontend = {key: backend.pop(key) for key in ("client_ms", "client_fin_ms", "session_log") if key in backend}
     servers = tuple(
-        Server(f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn)
+        Server(f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn, **limits)
         for i, port in enumerate(ports)
     )
     back = replace(Backend("be", Balance.ROUNDROBIN, 0, len(servers), HERE), **backend)
@@ -108,8 +109,9 @@ class Workers:
         self.plan = plan
         self.generation += 1
         self.shm.set_frontend_limit(0, plan.frontends[0].maxconn)
+        self.shm.set_backend_fullconn(0, plan.backends[0].fullconn)
         for slot, server in enumerate(plan.servers):
-            self.shm.set_server_limit(slot, server.maxconn)
+            self.shm.set_server_limit(slot, server.maxconn, server.minconn, server.maxqueue)
             self.shm.set_server_state(slot, True, server.weight)
         self.shm.publish_schedule(0, [(slot, server.weight) for slot, server in enumerate(plan.servers)])
         self.plan_fd = _engine.compile_plan(plan, self.generation, [0], [0], list(range(len(plan.servers))))

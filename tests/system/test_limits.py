@@ -209,3 +209,52 @@ def test_queue_is_served_when_another_server_comes_free(balancer, puppet, port):
     next_in_two.close()
     for client in clients:
         client.close()
+
+
+def test_a_full_queue_of_the_one_server_turns_clients_away(balancer, puppet, port, log):
+    """By ``balance source`` a client has one server; with ``maxqueue`` reached it does not wait there."""
+    server = puppet()
+    balancer.start(f"""
+    global
+        log {log} local0
+    {BASE}
+        log global
+        option tcplog
+    listen lb
+        bind 127.0.0.1:{port}
+        balance source
+        timeout queue 20s
+        server s {server} maxconn 1 maxqueue 1
+    """)
+    first = connect(("127.0.0.1", port))
+    far = server.accept()
+    second = connect(("127.0.0.1", port))
+    assert silent(second, 0.2)
+    with connect(("127.0.0.1", port)) as third:
+        assert read_to_end(third)[0] == b""
+    log.wait_line(r" lb lb/s -1/-1/\d+ 0 SQ ")
+    first.close()
+    far.close()
+    server.accept().sendall(b"your turn")
+    assert read_exactly(second, 9) == b"your turn"
+    second.close()
+
+
+def test_a_servers_limit_follows_the_load_of_the_backend(fastlb, puppet, port):
+    """minconn 2, maxconn 8, fullconn 16: four clients make the limit 2, ten make it 5 (where HAProxy 2.6 serves 6)."""
+    server = puppet()
+    fastlb.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        timeout queue 20s
+        fullconn 16
+        server s {server} minconn 2 maxconn 8
+    """)
+    clients = [connect(("127.0.0.1", port)) for _ in range(4)]
+    held = [server.accept(), server.accept()]
+    assert server.nobody_comes(0.2)
+    clients += [connect(("127.0.0.1", port)) for _ in range(6)]
+    held += [server.accept() for _ in range(3)]
+    assert server.nobody_comes(0.2)
+    for sock in (*clients, *held):
+        sock.close()

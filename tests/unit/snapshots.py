@@ -91,6 +91,7 @@ def server_stats(backend: str, server: str, busy: bool = True, **health: Any) ->
         backend,
         server,
         0,
+        0,
         health_of(backend, server, **health),
         counts_of(ServerCounts, **(used if busy else {})),
         (30, 5, *[0] * (CAUSES - 2)) if busy else (0,) * CAUSES,

@@ -47,7 +47,7 @@ def test_every_family_is_documented() -> None:
 
 
 def _everything() -> Snapshot:
-    return snapshot_of(replace(server_stats("be", "s"), maxconn=10))
+    return snapshot_of(replace(server_stats("be", "s"), maxconn=10, maxqueue=5))
 
 
 def test_the_text_is_what_prometheus_client_makes_of_the_collector() -> None:

@@ -128,9 +128,9 @@ class Limits:
     def __getattr__(self, name: str) -> Callable[..., object]:
         return getattr(self.view, name)
 
-    def set_server_limit(self, slot: int, maxconn: int) -> None:
+    def set_server_limit(self, slot: int, maxconn: int, minconn: int, maxqueue: int) -> None:
         self.said.append(maxconn)
-        self.view.set_server_limit(slot, maxconn)
+        self.view.set_server_limit(slot, maxconn, minconn, maxqueue)
 
 
 def test_the_limit_grows_too_and_a_reload_does_not_lift_it(monkeypatch: pytest.MonkeyPatch) -> None:
