@@ -85,11 +85,12 @@ PROXY_REFUSED = because(
 
 OPTION_NOT_YET = words(
     """abortonclose contstats external-check independent-streams ldap-check
-    log-health-checks mysql-check nolinger persist pgsql-check redis-check smtpchk
+    mysql-check nolinger pgsql-check redis-check smtpchk
     socket-stats spop-check ssl-hello-chk tcp-smart-accept tcp-smart-connect transparent
     use-small-buffers"""
 )
 OPTION_IGNORED = {
+    "persist": "without cookies nobody is bound to a server that is down",
     **because(SPLICES_ALWAYS, "splice-auto splice-request splice-response"),
     **because(
         HTTP_ONLY,

@@ -133,6 +133,11 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
             "the kernel forwards chatty sessions (experimental)",
             Tier.OWN,
         ),
+        "log-health-checks": Keyword(
+            _switch("log_health_checks", Side.BACKEND),
+            "",
+            "a log line for every check whose result is another than before",
+        ),
         "log-separate-errors": Keyword(
             _switch("log_separate_errors", Side.FRONTEND), "", "log lines of what did not go well have the level err"
         ),

@@ -203,6 +203,7 @@ class Settings:
     default_backend: Said[str] | None = None
     balance: Said[str] | None = None
     fullconn: Said[int] | None = None
+    log_health_checks: Said[bool] | None = None
     allbackups: Said[bool] | None = None
     retries: Said[int] | None = None
     redispatch: Said[int] | None = None

@@ -9,6 +9,7 @@ from fastlb.logs.text import escape_info
 
 DOWN_LEVEL = 1
 UP_LEVEL = 5
+CHECK_LEVEL = 5
 NO_SERVER_LEVEL = 0
 
 _WITH_CODE = frozenset({"L7OK", "L7STS"})
@@ -43,10 +44,20 @@ def _running_on_backup(left: Remaining) -> str:
     return " Running on backup." if left.backups and not left.actives else ""
 
 
+def _because(why: str) -> str:
+    return f", reason: {why}" if why else ""
+
+
+def check_result(backend: str, server: str, backup: bool, passed: bool, why: str, status: str) -> str:
+    """``option log-health-checks``. ``status`` is that of ``state.credit``."""
+    kind, verb = "backup server" if backup else "server", "succeeded" if passed else "failed"
+    return f"Health check for {kind} {backend}/{server} {verb}, reason: {why}, status: {status}."
+
+
 def server_down(backend: str, server: str, backup: bool, why: str, left: Remaining) -> str:
     """What waits for the server goes back to the backend's queue at once, so none of it remains in the server's."""
     return (
-        f"{_title(backend, server, backup)} is DOWN, reason: {why}. "
+        f"{_title(backend, server, backup)} is DOWN{_because(why)}. "
         f"{left.actives} active and {left.backups} backup servers left.{_running_on_backup(left)} "
         f"{left.sessions} sessions active, {left.queued} requeued, 0 remaining in queue."
     )
@@ -54,7 +65,7 @@ def server_down(backend: str, server: str, backup: bool, why: str, left: Remaini
 
 def server_up(backend: str, server: str, backup: bool, why: str, left: Remaining) -> str:
     return (
-        f"{_title(backend, server, backup)} is UP, reason: {why}. "
+        f"{_title(backend, server, backup)} is UP{_because(why)}. "
         f"{left.actives} active and {left.backups} backup servers online.{_running_on_backup(left)} "
         f"0 sessions requeued, {left.queued} total in queue."
     )

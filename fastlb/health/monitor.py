@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from fastlb._engine import CUT_SERVER_DOWN, CUT_SERVER_UP, SERVER_FIELDS, Shm
-from fastlb.health import messages
+from fastlb.health import messages, state
 from fastlb.health.group import Group
 from fastlb.health.model import ServerHealth
 from fastlb.health.runner import Job, Runner
@@ -145,11 +145,26 @@ class HealthMonitor:
 
     def _concluded(self, watch: Watch, verdict: Verdict, duration_s: float) -> float:
         """The runner's news of one check; returns the pause before the next."""
-        if watch.judge(verdict, duration_s, time.monotonic()):
-            self._changed(watch, messages.reason(verdict, duration_s))
+        before = (watch.last.status, watch.health)
+        changed = watch.judge(verdict, duration_s, time.monotonic())
+        why = messages.reason(verdict, duration_s)
+        if self._groups[watch.group].backend.log_health_checks:
+            if before != (watch.last.status, watch.health):
+                self._log_check(watch, why)
+            why = ""  # it has just been said
+        if changed:
+            self._changed(watch, why)
         elif verdict.outcome is Outcome.UNKNOWN:
             self._warn(watch, verdict)
         return self._pause_s(watch)
+
+    def _log_check(self, watch: Watch, why: str) -> None:
+        server, check = watch.server, watch.server.check
+        assert check is not None
+        passed = watch.last.outcome is Outcome.PASS
+        status = state.credit(watch.health, check.rise, check.fall, server.weight)
+        text = messages.check_result(watch.backend, server.name, server.backup, passed, why, status)
+        self._message(messages.CHECK_LEVEL, text, watch.group)
 
     def _changed(self, watch: Watch, why: str) -> None:
         group = self._groups[watch.group]
@@ -210,11 +225,11 @@ class HealthMonitor:
         server = watch.server
         maxconn, minconn = warm_limit(server.maxconn, watch.warm), warm_limit(server.minconn, watch.warm)
         limits = (watch.slot, maxconn, minconn if minconn < maxconn else 0, server.maxqueue)
-        state = (limits, watch.usable, weight)
-        if state != watch.published:
+        publication = (limits, watch.usable, weight)
+        if publication != watch.published:
             self._view.set_server_limit(*limits)
             self._view.set_server_state(watch.slot, watch.usable, weight)
-            watch.published = state
+            watch.published = publication
 
     def _publish(self) -> None:
         """Publish the schedules of the backends that changed, end sessions that must, and wake the workers."""

@@ -49,6 +49,13 @@ def status(health: int, rise: int, fall: int) -> str:
     return "DOWN" if health == 0 else f"DOWN {health}/{rise}"
 
 
+def credit(health: int, rise: int, fall: int, weight: int) -> str:
+    """HAProxy's words in the log of a check: ``2/3 UP`` (the second failure in a row takes it down), ``1/2 DOWN``."""
+    if is_up(health, rise):
+        return f"{health - rise + 1}/{fall} {'UP' if weight else 'DRAIN'}"
+    return f"{health}/{rise} DOWN"
+
+
 def interval_ms(health: int, rise: int, fall: int, inter_ms: int, fastinter_ms: int, downinter_ms: int) -> int:
     """From the end of one check to the start of the next (HAProxy manual, section 5.2 ``inter``)."""
     if health == top(rise, fall):

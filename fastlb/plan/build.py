@@ -105,6 +105,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         redispatch=value_of(settings.redispatch, 0),
         allbackups=value_of(settings.allbackups, False),
         fullconn=value_of(settings.fullconn, 0),
+        log_health_checks=value_of(settings.log_health_checks, False),
         logs=logs.numbers(settings.logs),
         log_tag=value_of(settings.log_tag, None),
         kernel_splice=value_of(settings.kernel_splice, False),

@@ -194,6 +194,7 @@ class Backend:
     redispatch: int = 0
     allbackups: bool = False
     fullconn: int = 0
+    log_health_checks: bool = False
     logs: tuple[int, ...] = ()
     log_tag: str | None = None
     kernel_splice: bool = False

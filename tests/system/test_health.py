@@ -217,3 +217,21 @@ def test_state_of_checks_is_in_the_metrics(fastlb, peer, port):
     assert now.sum("fastlb_server_up", server="two") == 1
     assert now.sum("fastlb_server_check_failures_total", server="one") >= 2
     assert now.sum("fastlb_server_check_failures_total", server="two") == 0
+
+
+def test_log_health_checks_says_every_change_of_a_result(balancer, peer, port, log):
+    """The reason is said once: not again with the change of state."""
+    one, two = peer("banner", "one"), peer("banner", "two")
+    balancer.start(pair(port, one, two, log).replace("timeout check 1s", "option log-health-checks"))
+    log.wait_line(
+        r"<133>.*: Health check for server be/one succeeded, reason: Layer4 check passed, "
+        r"check duration: \d+ms, status: 2/2 UP\.$"
+    )
+    one.stop()
+    log.wait_line(r"<133>.*: Health check for server be/one failed, reason: Layer4 connection problem, .*1/2 UP\.$")
+    log.wait_line(r"<133>.*: Health check for server be/one failed, .*status: 0/2 DOWN\.$")
+    log.wait_line(r"<129>.*: Server be/one is DOWN\. 1 active and 0 backup servers left\.")
+    one.start()
+    log.wait_line(r"Health check for server be/one succeeded, .*status: 1/2 DOWN\.$")
+    log.wait_line(r"Health check for server be/one succeeded, .*status: 2/2 UP\.$")
+    log.wait_line(r"Server be/one is UP\. 2 active and 0 backup servers online\.")
