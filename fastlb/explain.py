@@ -38,6 +38,7 @@ _DEFAULT = "default"
 _SAID = {
     (Process, "workers"): ("nbthread",),
     (Check, "read_ms"): ("check_timeout",),
+    (Server, "slowstart_new"): ("slowstart",),
     (Bind, "keepalive"): tuple(f"client_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
     (Backend, "keepalive"): tuple(f"server_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
 }

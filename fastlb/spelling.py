@@ -21,6 +21,9 @@ _NAMES = {
     "log_hostname": "log-send-hostname",
     "user_timeout_ms": "tcp-ut",
     "read_ms": "timeout check",
+    "shutdown_when_down": "on-marked-down",
+    "shutdown_backups_when_up": "on-marked-up",
+    "slowstart_new": "slowstart new-servers",
 }
 # Values that say what they mean only in words.
 _WORDS: dict[tuple[str, Any], str] = {
@@ -35,6 +38,14 @@ _WORDS: dict[tuple[str, Any], str] = {
     ("mss", 0): "the route's",
     ("user_timeout_ms", 0): "the system's",
     ("maxconn", 0): "no limit of its own",
+    ("minconn", 0): "none: the limit is maxconn",
+    ("maxqueue", 0): "no limit",
+    ("fullconn", 0): "a tenth of the maxconn of the frontends that send here",
+    ("slowstart_ms", 0): "off",
+    ("shutdown_when_down", False): "none: its sessions go on",
+    ("shutdown_when_down", True): "shutdown-sessions",
+    ("shutdown_backups_when_up", False): "none: the sessions of backups go on",
+    ("shutdown_backups_when_up", True): "shutdown-backup-sessions",
     ("read_ms", 0): "none: the whole check has as long as the connection",
     ("tunnel_ms", 0): "none: those of both sides apply",
 }
