@@ -132,7 +132,7 @@ BIND_REFUSED = because(
 SERVER_NOT_YET = words(
     """agent-addr agent-check agent-inter agent-port agent-send cc check-alpn check-pool-conn-name check-proto
     check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl check-via-socks4 error-limit hash-key
-    healthcheck init-addr init-state namespace no-agent-check
+    healthcheck init-addr namespace no-agent-check
     no-check-reuse-pool no-check-send-proxy no-check-sni-auto no-check-ssl no-send-proxy no-send-proxy-v2
     no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error
     proxy-v2-options resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2 send-proxy-v2-ssl

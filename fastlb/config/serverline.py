@@ -15,6 +15,7 @@ from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOpt
 
 MAX_WEIGHT = 256
 MAX_HYSTERESIS = 10000
+INIT_STATES = ("fully-up", "up", "down", "fully-down", "none")
 
 
 def parse_server_line(args: Args, defaults: ServerOptions) -> ServerLine:
@@ -59,6 +60,12 @@ def _addr(args: Args) -> tuple[str, Endpoint]:
     return "addr", parse_host(text, word.location)
 
 
+def _init_state(args: Args) -> tuple[str, str]:
+    """``none`` undoes what ``default-server`` says: it is the same as ``up``."""
+    state = args.one_of(INIT_STATES, "state").text
+    return "init_state", "up" if state == "none" else state
+
+
 def _slowstart(args: Args) -> tuple[str, SlowStart]:
     """``slowstart t``; ``new-servers`` behind it is ours, not HAProxy's."""
     ms = args.time_ms()
@@ -77,6 +84,9 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "fall": Keyword(number("fall", 1, MAX_HYSTERESIS), "n", "failed checks until the server is down (3)"),
         "port": Keyword(number("port", 1, MAX_PORT), "n", "the port that checks go to, if not the server's"),
         "addr": Keyword(_addr, "address", "where checks go, if not to the server's address"),
+        "init-state": Keyword(
+            _init_state, "state", "what it is before its first check: fully-up, up, down or fully-down (up)"
+        ),
         "weight": Keyword(number("weight", 0, MAX_WEIGHT), "n", "share of the connections, 0 to 256; with 0 none (1)"),
         "backup": Keyword(flag("backup", True), "", "used only when no other server can be used"),
         "no-backup": Keyword(flag("backup", False), "", "undoes the 'backup' of 'default-server'"),

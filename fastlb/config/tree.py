@@ -104,6 +104,7 @@ class ServerOptions:
     inter: Said[int] | None = None
     fastinter: Said[int] | None = None
     downinter: Said[int] | None = None
+    init_state: Said[str] | None = None
     rise: Said[int] | None = None
     fall: Said[int] | None = None
     port: Said[int] | None = None

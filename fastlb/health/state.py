@@ -4,19 +4,26 @@
     ▲                               ▼
     └── fail at or below rise ── … ◀── fail ── rise + fall - 1
 
-It starts at ``rise``: up before any check, and the first failure takes it down (HAProxy's ``init-state up``).
+It starts at ``rise``: up before any check, and the first failure takes it down; or where ``init-state`` says.
 Everything here is a function from value to value; ``rise`` and ``fall`` are at least 1.
 """
 
 from __future__ import annotations
 
+from fastlb.plan.model import InitState
+
 MAINT = "MAINT"
 NO_CHECK = "no check"
 
 
-def initial(rise: int) -> int:
+def initial(rise: int, fall: int, how: InitState = InitState.UP) -> int:
     """The health of a server that was never checked."""
-    return rise
+    return {
+        InitState.FULLY_UP: top(rise, fall),
+        InitState.UP: rise,
+        InitState.DOWN: rise - 1,
+        InitState.FULLY_DOWN: 0,
+    }[how]
 
 
 def top(rise: int, fall: int) -> int:

@@ -9,7 +9,7 @@ from fastlb.health.model import ServerHealth
 from fastlb.health.runner import Job
 from fastlb.health.verdict import Outcome, Verdict
 from fastlb.logs.text import escape_info
-from fastlb.plan.model import Server
+from fastlb.plan.model import Check, Server
 
 STEPS = 20
 _NO_VERDICT = Verdict(Outcome.UNKNOWN, "")
@@ -50,7 +50,7 @@ class Watch:
         self.server = server
         self.slot = slot
         self.group = server.backend
-        self.health = state.initial(server.check.rise) if server.check else 0
+        self.health = _initial(server.check) if server.check else 0
         self.job: Job | None = None
         self.last = _NO_VERDICT
         self.published: tuple[tuple[int, ...], bool, int] | None = None
@@ -82,7 +82,7 @@ class Watch:
         anew = _identity(old) != _identity(server) or (old.disabled and not server.disabled)
         if server.check is not None:
             if anew or old.check is None:
-                self.health = state.initial(server.check.rise)
+                self.health = _initial(server.check)
             else:
                 self.health = state.rescale(self.health, old.check.rise, server.check.rise, server.check.fall)
         if anew:
@@ -148,6 +148,10 @@ class Watch:
             changed_time=self.changed_time,
             warmth=min(self.warm + 1, STEPS) / STEPS if self.server.slowstart_ms else None,
         )
+
+
+def _initial(check: Check) -> int:
+    return state.initial(check.rise, check.fall, check.init_state)
 
 
 def _identity(server: Server) -> tuple[object, ...]:

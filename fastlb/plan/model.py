@@ -34,6 +34,15 @@ class Balance(IntEnum):
     SOURCE = 3
 
 
+class InitState(Enum):
+    """What a server is before its first check (HAProxy manual, section 5.2 ``init-state``)."""
+
+    FULLY_UP = "fully-up"
+    UP = "up"
+    DOWN = "down"
+    FULLY_DOWN = "fully-down"
+
+
 class CheckKind(Enum):
     """What a health check does once it is connected."""
 
@@ -252,6 +261,7 @@ class Check:
     read_ms: int = 0
     request: bytes = b""
     source: Source | None = None
+    init_state: InitState = InitState.UP
 
 
 @dataclass(frozen=True, slots=True)

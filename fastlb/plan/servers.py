@@ -12,6 +12,7 @@ from fastlb.plan.model import (
     Address,
     Check,
     CheckKind,
+    InitState,
     Server,
 )
 from fastlb.plan.resolve import Resolver
@@ -20,7 +21,7 @@ from fastlb.plan.values import Merged, value_of
 
 _ANY = ("0.0.0.0", "::")
 _LOCAL = ("unix", "abstract")
-_CHECK_OPTIONS = ("inter", "fastinter", "downinter", "rise", "fall", "port", "addr")
+_CHECK_OPTIONS = ("inter", "fastinter", "downinter", "init_state", "rise", "fall", "port", "addr")
 
 
 def _limits(options: ServerOptions) -> tuple[int, int]:
@@ -106,6 +107,7 @@ class ServerPlanner:
             downinter_ms=value_of(options.downinter, inter),
             rise=value_of(options.rise, DEFAULT_RISE),
             fall=value_of(options.fall, DEFAULT_FALL),
+            init_state=InitState(value_of(options.init_state, InitState.UP.value)),
             connect_ms=min(connect, inter),
             read_ms=limit,
             request=kind.request if isinstance(kind, HttpCheck) else b"",
@@ -140,7 +142,6 @@ class ServerPlanner:
         for name in _CHECK_OPTIONS:
             said = getattr(line.own, name)
             if said is not None and line.own.check is None:
-                self._report.warning(
-                    said.location, f"{quote(name)} has no effect: server {quote(line.name)} has no 'check'"
-                )
+                word = quote(name.replace("_", "-"))
+                self._report.warning(said.location, f"{word} has no effect: server {quote(line.name)} has no 'check'")
                 return

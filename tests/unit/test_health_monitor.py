@@ -16,7 +16,7 @@ from observed import check_of, plan_of, server_of, tcp, until
 from fastlb.health.model import ServerHealth
 from fastlb.health.monitor import HealthMonitor
 from fastlb.health.timing import pause_s, start_offsets_s
-from fastlb.plan.model import CheckKind, Plan, Process
+from fastlb.plan.model import CheckKind, InitState, Plan, Process
 from fastlb.shm import Numbering, SharedState
 
 
@@ -327,3 +327,16 @@ def test_servers_come_in_the_order_of_the_plan() -> None:
         assert names(observed.monitor.servers(time.monotonic())) == ["be0/a", "be0/c", "be0/b", "be1/b"]
 
     observe(scenario)
+
+
+def test_a_server_that_starts_down_waits_for_its_first_check() -> None:
+    async def scenario(observed: Observed) -> None:
+        async with Port(is_open=False) as a, Port() as b:
+            down = server_of("a", a.number, check_of(a.number, init_state=InitState.DOWN))
+            observed.install(plan_of([down, server_of("b", b.number)]))
+            assert observed.scheduled() == ["b"]
+            assert observed.health("a").status == "DOWN 1/2"
+            await a.open()
+            await until(lambda: observed.scheduled() == ["a", "b"])
+
+    assert [text.partition(" is ")[2][:3] for text in texts(observe(scenario))] == ["UP,"]

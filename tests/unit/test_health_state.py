@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from fastlb.health import state
+from fastlb.plan.model import InitState
 
 LIMITS = list(product(range(1, 5), repeat=2))
 
@@ -15,7 +16,7 @@ LIMITS = list(product(range(1, 5), repeat=2))
 def test_every_history_agrees_with_counting_by_hand(rise: int, fall: int) -> None:
     """The reference knows no integer: it counts passes and failures in a row, as the manual tells the rules."""
     for history in product([True, False], repeat=9):
-        health = state.initial(rise)
+        health = state.initial(rise, fall)
         up, in_a_row, fragile = True, 0, True
         for passed in history:
             health = state.advance(health, rise, fall, passed)
@@ -31,8 +32,25 @@ def test_every_history_agrees_with_counting_by_hand(rise: int, fall: int) -> Non
 
 @pytest.mark.parametrize(("rise", "fall"), LIMITS)
 def test_the_first_failure_takes_a_server_down(rise: int, fall: int) -> None:
-    assert state.is_up(state.initial(rise), rise)
-    assert state.advance(state.initial(rise), rise, fall, passed=False) == 0
+    assert state.is_up(state.initial(rise, fall), rise)
+    assert state.advance(state.initial(rise, fall), rise, fall, passed=False) == 0
+
+
+@pytest.mark.parametrize(("rise", "fall"), LIMITS)
+def test_a_server_starts_as_its_init_state_says(rise: int, fall: int) -> None:
+    """How many checks of the one kind it takes to turn it over."""
+
+    def checks_until(how: InitState, up: bool) -> int:
+        health, count = state.initial(rise, fall, how), 0
+        assert state.is_up(health, rise) is not up
+        while state.is_up(health, rise) is not up:
+            health, count = state.advance(health, rise, fall, passed=up), count + 1
+        return count
+
+    assert checks_until(InitState.FULLY_UP, up=False) == fall
+    assert checks_until(InitState.UP, up=False) == 1
+    assert checks_until(InitState.DOWN, up=True) == 1
+    assert checks_until(InitState.FULLY_DOWN, up=True) == rise
 
 
 @pytest.mark.parametrize(("rise", "fall"), LIMITS)
