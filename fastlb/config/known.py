@@ -136,8 +136,7 @@ SERVER_NOT_YET = words(
     no-check-reuse-pool no-check-send-proxy no-check-sni-auto no-check-ssl no-send-proxy no-send-proxy-v2
     no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error
     proxy-v2-options resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2 send-proxy-v2-ssl
-    send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard socks4 stick strict-maxconn tcp-md5sig tfo
-    track"""
+    send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard socks4 stick strict-maxconn tcp-md5sig tfo"""
 )
 SERVER_REFUSED = {
     "usesrc": "by itself it means nothing: it goes behind 'source' and its address",

@@ -66,6 +66,10 @@ def _init_state(args: Args) -> tuple[str, str]:
     return "init_state", "up" if state == "none" else state
 
 
+def _track(args: Args) -> tuple[str, str]:
+    return "track", args.need("a server: 'backend/server', or 'server' of the same backend", "track").text
+
+
 def _slowstart(args: Args) -> tuple[str, SlowStart]:
     """``slowstart t``; ``new-servers`` behind it is ours, not HAProxy's."""
     ms = args.time_ms()
@@ -86,6 +90,11 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "addr": Keyword(_addr, "address", "where checks go, if not to the server's address"),
         "init-state": Keyword(
             _init_state, "state", "what it is before its first check: fully-up, up, down or fully-down (up)"
+        ),
+        "track": Keyword(
+            _track,
+            "[backend/]server",
+            "takes over the state of another server, instead of checks of its own",
         ),
         "weight": Keyword(number("weight", 0, MAX_WEIGHT), "n", "share of the connections, 0 to 256; with 0 none (1)"),
         "backup": Keyword(flag("backup", True), "", "used only when no other server can be used"),

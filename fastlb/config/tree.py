@@ -119,6 +119,7 @@ class ServerOptions:
     guid: Said[str] | None = None
     minconn: Said[int] | None = None
     maxqueue: Said[int] | None = None
+    track: Said[str] | None = None
     slowstart: Said[SlowStart] | None = None
     shutdown_when_down: Said[bool] | None = None
     shutdown_backups_when_up: Said[bool] | None = None

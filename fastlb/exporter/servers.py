@@ -43,6 +43,7 @@ def servers(snapshot: Snapshot) -> Iterator[Metric]:
     yield from _histograms([(labels, s) for labels, s in rows if s.counts.sessions_total or any(s.connect_cells)])
     yield from _health(rows)
     yield from _checks([(labels, s.health) for labels, s in rows if s.health.checked])
+    yield from _changes([(labels, s.health) for labels, s in rows if s.health.checked or s.health.tracks])
 
 
 def _traffic(rows: Rows) -> Iterator[Metric]:
@@ -75,7 +76,7 @@ def _histograms(rows: Rows) -> Iterator[Metric]:
 def _state(health: ServerHealth) -> str:
     if health.maintenance:
         return "maint"
-    if not health.checked:
+    if not health.checked and not health.tracks:
         return "unchecked"
     return "up" if health.up else "down"
 
@@ -104,9 +105,14 @@ def _checks(rows: Sequence[tuple[Labels, ServerHealth]]) -> Iterator[Metric]:
     yield gauge("server_check_http_code", "HTTP status of the last check that read one.", codes)
     durations = [(labels, h.duration_ms / 1000) for labels, h in done]
     yield gauge("server_check_duration_seconds", "Duration of the last check.", durations)
+
+
+def _changes(rows: Sequence[tuple[Labels, ServerHealth]]) -> Iterator[Metric]:
     changes = [(labels.plus("to", "down"), h.downs) for labels, h in rows]
     changes += [(labels.plus("to", "up"), h.ups) for labels, h in rows]
-    yield counter("server_state_changes", "Changes of state by health checks.", changes)
+    yield counter(
+        "server_state_changes", "Changes of state by health checks, its own or those of a server it tracks.", changes
+    )
     down = [(labels, h.down_ms / 1000) for labels, h in rows]
     yield counter("server_down_seconds", "Time spent down or in maintenance.", down)
     changed = [(labels, h.changed_time) for labels, h in rows]

@@ -44,8 +44,14 @@ def _running_on_backup(left: Remaining) -> str:
     return " Running on backup." if left.backups and not left.actives else ""
 
 
-def _because(why: str) -> str:
-    return f", reason: {why}" if why else ""
+def because(why: str) -> str:
+    """How a change of state came about: by a check."""
+    return f", reason: {why}"
+
+
+def via(tracked: str) -> str:
+    """How a change of state came about: by that of the server that is tracked, ``backend/server``."""
+    return f" via {tracked}"
 
 
 def check_result(backend: str, server: str, backup: bool, passed: bool, why: str, status: str) -> str:
@@ -54,18 +60,18 @@ def check_result(backend: str, server: str, backup: bool, passed: bool, why: str
     return f"Health check for {kind} {backend}/{server} {verb}, reason: {why}, status: {status}."
 
 
-def server_down(backend: str, server: str, backup: bool, why: str, left: Remaining) -> str:
+def server_down(backend: str, server: str, backup: bool, how: str, left: Remaining) -> str:
     """What waits for the server goes back to the backend's queue at once, so none of it remains in the server's."""
     return (
-        f"{_title(backend, server, backup)} is DOWN{_because(why)}. "
+        f"{_title(backend, server, backup)} is DOWN{how}. "
         f"{left.actives} active and {left.backups} backup servers left.{_running_on_backup(left)} "
         f"{left.sessions} sessions active, {left.queued} requeued, 0 remaining in queue."
     )
 
 
-def server_up(backend: str, server: str, backup: bool, why: str, left: Remaining) -> str:
+def server_up(backend: str, server: str, backup: bool, how: str, left: Remaining) -> str:
     return (
-        f"{_title(backend, server, backup)} is UP{_because(why)}. "
+        f"{_title(backend, server, backup)} is UP{how}. "
         f"{left.actives} active and {left.backups} backup servers online.{_running_on_backup(left)} "
         f"0 sessions requeued, {left.queued} total in queue."
     )

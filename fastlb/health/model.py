@@ -14,7 +14,7 @@ class ServerHealth:
     ``failures`` counts failed checks, ``inconclusive`` those that failed for a reason of our own. ``downs`` and ``ups``
     count changes of state. ``down_ms`` is the time spent down or in maintenance, ``unchanged_ms`` that since the last
     change, which was at ``changed_time`` (seconds since the epoch). ``warmth`` is the part of its weight that a server
-    with ``slowstart`` has by now, None for one without.
+    with ``slowstart`` has by now, None for one without. ``tracks``: its state is that of another server.
     """
 
     backend: str
@@ -38,6 +38,7 @@ class ServerHealth:
     unchanged_ms: int
     changed_time: float
     warmth: float | None = None
+    tracks: bool = False
 
     @property
     def transitions(self) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from fastlb._engine import CUT_SERVER_DOWN, CUT_SERVER_UP, SERVER_FIELDS, Shm
 from fastlb.health import messages, state
+from fastlb.health.follow import link
 from fastlb.health.group import Group
 from fastlb.health.model import ServerHealth
 from fastlb.health.runner import Job, Runner
@@ -47,6 +48,7 @@ class HealthMonitor:
         self._groups: tuple[Group, ...] = ()
         self._dirty: dict[int, Group] = {}
         self._turned: list[Watch] = []
+        self._followers: dict[Watch, tuple[Watch, ...]] = {}
         self._spread_percent = 0
         self._unwarned = 0
         self._warned_at = float("-inf")
@@ -57,12 +59,16 @@ class HealthMonitor:
         now = time.monotonic()
         self._spread_percent = plan.process.spread_checks
         previous = self._watches
+        was_up = {watch: watch.up for watch in previous.values()}
+        anew: list[Watch] = []
         self._watches = {}
         for server, slot in zip(plan.servers, numbering.servers, strict=True):
             name = plan.backends[server.backend].name
             known = previous.pop((name, server.name), None)
-            self._watches[name, server.name] = self._adopt(known, Watch(name, server, slot, now), now)
+            self._watches[name, server.name] = self._adopt(known, Watch(name, server, slot, now), anew)
+        self._followers = link(tuple(self._watches.values()))
         self._turned = [watch for watch in self._turned if watch in self._watches.values()]
+        self._settle(was_up, anew if self._groups else [], now)
         self._retire(previous, {backend.name for backend in plan.backends})
         self._regroup(plan, numbering)
         self._dirty = dict(enumerate(self._groups))
@@ -80,22 +86,28 @@ class HealthMonitor:
         self._groups = ()
         self._dirty.clear()
 
-    def _adopt(self, known: Watch | None, fresh: Watch, now: float) -> Watch:
+    def _adopt(self, known: Watch | None, fresh: Watch, anew: list[Watch]) -> Watch:
+        """The watch of a server under the new plan; in ``anew``, too, if it is new or starts as new."""
         if known is None:
-            if self._groups and fresh.up and fresh.server.slowstart_new:
-                self._warmups.begin(fresh)
+            anew.append(fresh)
             return fresh
-        was_up = known.up
-        anew = known.adopt(fresh.server, fresh.slot, now)
+        is_anew = known.adopt(fresh.server, fresh.slot)
         self._warmups.renew(known)
-        if known.up != was_up:
-            self._turn(known)
-        elif anew and known.up and known.server.slowstart_new:
-            self._warmups.begin(known)
-        if known.job is not None and (anew or not known.wants_checks):
+        if known.job is not None and (is_anew or not known.wants_checks):
             self._runner.cancel(known.job)
             known.job = None
+        if is_anew:
+            anew.append(known)
         return known
+
+    def _settle(self, was_up: dict[Watch, bool], anew: list[Watch], now: float) -> None:
+        """What the plan has turned over, and which of the new ones warm up."""
+        for watch in anew:
+            if watch.up and watch.server.slowstart_new:
+                self._warmups.begin(watch)
+        for watch in self._watches.values():
+            if watch in was_up and watch.settle(was_up[watch], now):
+                self._turn(watch)
 
     def _retire(self, gone: dict[tuple[str, str], Watch], backends: set[str]) -> None:
         """Servers that left the plan. One whose backend stays takes no connection of older sessions either; a backend
@@ -153,7 +165,10 @@ class HealthMonitor:
                 self._log_check(watch, why)
             why = ""  # it has just been said
         if changed:
-            self._changed(watch, why)
+            self._changed(watch, messages.because(why) if why else "")
+            for follower in self._followers.get(watch, ()):
+                if follower.follow(time.monotonic()):
+                    self._changed(follower, messages.via(follower.server.track or ""))
         elif verdict.outcome is Outcome.UNKNOWN:
             self._warn(watch, verdict)
         return self._pause_s(watch)
@@ -166,13 +181,13 @@ class HealthMonitor:
         text = messages.check_result(watch.backend, server.name, server.backup, passed, why, status)
         self._message(messages.CHECK_LEVEL, text, watch.group)
 
-    def _changed(self, watch: Watch, why: str) -> None:
+    def _changed(self, watch: Watch, how: str) -> None:
         group = self._groups[watch.group]
         had_any = group.actives + group.backups > 0
         group.count(watch)
         self._turn(watch)
         self._publish_state(watch, watch.published[2] if watch.published else 0)  # the weight follows, with the others'
-        self._announce(group, watch, why)
+        self._announce(group, watch, how)
         if had_any and group.actives + group.backups == 0:
             text = messages.no_server(watch.backend, group.backend.is_listen)
             self._message(messages.NO_SERVER_LEVEL, text, group.index)
@@ -201,12 +216,12 @@ class HealthMonitor:
             loop.call_later(_PUBLISH_DELAY_S, self._publish)
         self._dirty[group.index] = group
 
-    def _announce(self, group: Group, watch: Watch, why: str) -> None:
+    def _announce(self, group: Group, watch: Watch, how: str) -> None:
         row = self._view.servers([watch.slot])[0]
         left = messages.Remaining(group.actives, group.backups, row[_SESSIONS], row[_QUEUED])
         up = watch.up
         line = (messages.server_up if up else messages.server_down)(
-            watch.backend, watch.server.name, watch.server.backup, why, left
+            watch.backend, watch.server.name, watch.server.backup, how, left
         )
         self._message(messages.UP_LEVEL if up else messages.DOWN_LEVEL, line, group.index)
 

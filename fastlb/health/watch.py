@@ -20,7 +20,8 @@ class Watch:
 
     Another address of the server or of its check, another kind of check, and the end of a maintenance make it a new
     server: it starts again as one that was never checked. ``warm`` is its step of ``slowstart``: STEPS unless it has
-    come up a short while ago, at ``warm_since`` (the loop's time).
+    come up a short while ago, at ``warm_since`` (the loop's time). ``root`` is the server at the end of what it tracks:
+    then it has no health of its own.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class Watch:
         "job",
         "last",
         "published",
+        "root",
         "server",
         "slot",
         "ups",
@@ -52,6 +54,7 @@ class Watch:
         self.group = server.backend
         self.health = _initial(server.check) if server.check else 0
         self.job: Job | None = None
+        self.root: Watch | None = None
         self.last = _NO_VERDICT
         self.published: tuple[tuple[int, ...], bool, int] | None = None
         self.warm = STEPS
@@ -64,6 +67,8 @@ class Watch:
     def up(self) -> bool:
         if self.server.disabled:
             return False
+        if self.root is not None:
+            return self.root.up
         return self.server.check is None or state.is_up(self.health, self.server.check.rise)
 
     @property
@@ -75,9 +80,10 @@ class Watch:
     def wants_checks(self) -> bool:
         return self.server.check is not None and not self.server.disabled
 
-    def adopt(self, server: Server, slot: int, now: float) -> bool:
-        """Go on under a new plan. True if the server starts anew: a check in flight is then worth nothing."""
-        was_up, old = self.up, self.server
+    def adopt(self, server: Server, slot: int) -> bool:
+        """Go on under a new plan; ``settle`` follows once all have. True if the server starts anew: a check in flight
+        is then worth nothing."""
+        old = self.server
         self.server, self.slot, self.group = server, slot, server.backend
         anew = _identity(old) != _identity(server) or (old.disabled and not server.disabled)
         if server.check is not None:
@@ -87,8 +93,19 @@ class Watch:
                 self.health = state.rescale(self.health, old.check.rise, server.check.rise, server.check.fall)
         if anew:
             self.last, self.duration_s = _NO_VERDICT, 0.0
-        self._account(was_up, now)
         return anew
+
+    def follow(self, now: float) -> bool:
+        """Its root went up or down. True if it did, too."""
+        if self.server.disabled:
+            return False
+        self._turn(now)
+        return True
+
+    def _turn(self, now: float) -> None:
+        self.downs += not self.up
+        self.ups += self.up
+        self.settle(not self.up, now)
 
     def judge(self, verdict: Verdict, duration_s: float, now: float) -> bool:
         """Take a verdict in. True if the server went up or down."""
@@ -105,21 +122,25 @@ class Watch:
         self.health = state.advance(self.health, check.rise, check.fall, passed)
         if was_up == self.up:
             return False
-        self.downs += was_up
-        self.ups += not was_up
-        self._account(was_up, now)
+        self._turn(now)
         return True
 
-    def _account(self, was_up: bool, now: float) -> None:
-        if was_up != self.up:
-            self.down_s += 0.0 if was_up else now - self.changed_at
-            self.changed_at = now
-            self.changed_time = time.time()
+    def settle(self, was_up: bool, now: float) -> bool:
+        """Account for the time until now. True if the server has gone up or down."""
+        if was_up == self.up:
+            return False
+        self.down_s += 0.0 if was_up else now - self.changed_at
+        self.changed_at = now
+        self.changed_time = time.time()
+        return True
 
     def status(self) -> str:
         check = self.server.check
         if self.server.disabled:
             return state.MAINT
+        if self.root is not None:
+            status = self.root.status()
+            return f"{status} (via {self.server.track})" if status == state.MAINT else status
         return state.NO_CHECK if check is None else state.status(self.health, check.rise, check.fall)
 
     def describe(self, now: float) -> ServerHealth:
@@ -131,7 +152,8 @@ class Watch:
             up=up,
             status=self.status(),
             checked=self.server.check is not None,
-            maintenance=self.server.disabled,
+            maintenance=self.server.disabled or (self.root is not None and self.root.server.disabled),
+            tracks=self.root is not None,
             backup=self.server.backup,
             weight=self.server.weight,
             check_status=self.last.status,

@@ -15,6 +15,7 @@ from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend, find_roles
 from fastlb.plan.servers import ServerPlanner
 from fastlb.plan.sessionlog import plan_session_log
+from fastlb.plan.tracking import resolve_tracks
 from fastlb.plan.values import Merged, value_of
 
 _BALANCE = {
@@ -36,7 +37,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -
     binds = listeners.binds(roles)
     metrics = listeners.metrics(config.process, roles)
     frontends = _frontends(roles, logs, report)
-    backends, servers = _backends(roles, logs, ServerPlanner(resolver, report))
+    backends, servers = _backends(roles, logs, ServerPlanner(resolver, report), report)
     if not report.has_errors and not binds:
         report.error(
             Location(files[0], 0, 0), "there is nothing to balance: no section in 'mode tcp' has a 'bind' line"
@@ -76,14 +77,16 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
     )
 
 
-def _backends(roles: Roles, logs: LogTable, planner: ServerPlanner) -> tuple[tuple[Backend, ...], tuple[Server, ...]]:
+def _backends(
+    roles: Roles, logs: LogTable, planner: ServerPlanner, report: Report
+) -> tuple[tuple[Backend, ...], tuple[Server, ...]]:
     backends: list[Backend] = []
     servers: list[Server] = []
     for number, merged in enumerate(roles.backends):
         own = planner.servers(merged, number)
         backends.append(_backend(merged, len(servers), len(own), logs))
         servers += own
-    return tuple(backends), tuple(servers)
+    return tuple(backends), resolve_tracks(servers, backends, planner.tracks, report)
 
 
 def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTable) -> Backend:

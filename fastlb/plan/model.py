@@ -275,6 +275,7 @@ class Server:
     backup servers end when it comes up, unless it is one itself. ``slowstart_ms``: how long its weight and maxconn grow
     after it came up, 0 for not at all; with ``slowstart_new`` also after a reload has added it. ``minconn`` is less
     than ``maxconn``, or 0: the limit does not follow the load. ``maxqueue`` limits who waits for this very server.
+    ``track`` is the name of the server whose state it takes over, ``tracked`` its index, or -1.
     """
 
     name: str
@@ -293,6 +294,8 @@ class Server:
     guid: str | None = None
     minconn: int = 0
     maxqueue: int = 0
+    track: str | None = None
+    tracked: int = -1
     slowstart_ms: int = 0
     slowstart_new: bool = False
     shutdown_when_down: bool = False

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from fastlb.config.errors import Location, Report, quote
-from fastlb.config.tree import EndpointKind, HttpCheck, ServerLine, ServerOptions, Settings, SlowStart, merged_options
+from fastlb.config.tree import (
+    EndpointKind,
+    HttpCheck,
+    Said,
+    ServerLine,
+    ServerOptions,
+    Settings,
+    SlowStart,
+    merged_options,
+)
 from fastlb.plan.model import (
     DEFAULT_FALL,
     DEFAULT_INTER_MS,
@@ -31,12 +40,14 @@ def _limits(options: ServerOptions) -> tuple[int, int]:
 
 
 class ServerPlanner:
-    """Plans the servers of one backend after the other."""
+    """Plans the servers of one backend after the other. ``tracks``: what they say to track, by their number."""
 
     def __init__(self, resolver: Resolver, report: Report) -> None:
         self._resolver = resolver
         self._report = report
         self._sources = SourcePlanner(resolver, report)
+        self._planned = 0
+        self.tracks: dict[int, Said[str]] = {}
 
     def servers(self, merged: Merged, backend: int) -> list[Server]:
         """The servers of one backend, in their order. Names used twice are reported."""
@@ -47,12 +58,13 @@ class ServerPlanner:
             if where is not line.location:
                 message = f"{merged.title} has a server {quote(line.name)} already, at line {where.line}"
                 self._report.error(line.location, message)
-            server = self._server(line, merged, backend)
+            server = self._server(line, merged, backend, self._planned + len(planned))
             if server is not None:
                 planned.append(server)
+        self._planned += len(planned)
         return planned
 
-    def _server(self, line: ServerLine, merged: Merged, backend: int) -> Server | None:
+    def _server(self, line: ServerLine, merged: Merged, backend: int, number: int) -> Server | None:
         inherited = merged.proxy.inherited.server_options
         options = merged_options(line.own, merged_options(line.defaults, inherited))
         address = self._resolver.address(line.address.value, line.address.location)
@@ -63,6 +75,8 @@ class ServerPlanner:
             self._report.error(line.address.location, message)
             return None
         source = self._sources.source(options, merged.settings, address)
+        if options.track is not None:
+            self._track(line, options, options.track, number)
         maxconn, minconn = _limits(options)
         slowstart = value_of(options.slowstart, SlowStart(0, False))
         return Server(
@@ -76,6 +90,7 @@ class ServerPlanner:
             maxconn=maxconn,
             minconn=minconn,
             maxqueue=value_of(options.maxqueue, 0),
+            track=value_of(options.track, None),
             check=self._check(line, options, merged.settings, address),
             source=source,
             user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,
@@ -87,6 +102,12 @@ class ServerPlanner:
             shutdown_when_down=value_of(options.shutdown_when_down, False),
             shutdown_backups_when_up=value_of(options.shutdown_backups_when_up, False),
         )
+
+    def _track(self, line: ServerLine, options: ServerOptions, track: Said[str], number: int) -> None:
+        self.tracks[number] = track
+        if value_of(options.check, False):
+            message = f"server {quote(line.name)} cannot have both a 'check' of its own and 'track'"
+            self._report.error(track.location, message, "say 'no-check'")
 
     def _check(self, line: ServerLine, options: ServerOptions, settings: Settings, server: Address) -> Check | None:
         if not value_of(options.check, False):

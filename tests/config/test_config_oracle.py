@@ -127,6 +127,8 @@ option persist|no option persist
 server t 127.0.0.1:80 minconn 5|server t 127.0.0.1:80 slowstart 30s
 server t 127.0.0.1:80 slowstart|server t 127.0.0.1:80 slowstart x
 server t 127.0.0.1:80 slowstart 0 check|server t 127.0.0.1:80 slowstart 5 weight 10 backup
+server t 127.0.0.1:80 track b/t|server t 127.0.0.1:80 track|server t 127.0.0.1:80 track x/s
+server t 127.0.0.1:80 track b/s
 server t 127.0.0.1:80 on-marked-down|server t 127.0.0.1:80 on-marked-down shutdown-backup-sessions
 server t 127.0.0.1:80 on-marked-up shutdown-sessions|default-server on-marked-down shutdown-sessions
 """

@@ -235,3 +235,27 @@ def test_log_health_checks_says_every_change_of_a_result(balancer, peer, port, l
     log.wait_line(r"Health check for server be/one succeeded, .*status: 1/2 DOWN\.$")
     log.wait_line(r"Health check for server be/one succeeded, .*status: 2/2 UP\.$")
     log.wait_line(r"Server be/one is UP\. 2 active and 0 backup servers online\.")
+
+
+def test_track_takes_over_the_state_of_another_server(balancer, peer, port, log):
+    """One check for two ports of one machine."""
+    main, side, spare = peer("banner", "main"), peer("banner", "side"), peer("banner", "spare")
+    balancer.start(f"""
+    global
+        log {log} local0
+    {BASE}
+        log global
+    listen lb
+        bind 127.0.0.1:{port}
+        server side {side} track other/main
+        server spare {spare} backup
+    backend other
+        server main {main} {CHECK}
+    """)
+    assert everyone(port) == {"side"}
+    main.stop()
+    log.wait_line(r"<129>.*: Server lb/side is DOWN via other/main\. 0 active and 1 backup servers left\. Running on")
+    eventually(lambda: everyone(port) == {"spare"}, "the backup serves", every_s=0.1)
+    main.start()
+    log.wait_line(r"<133>.*: Server lb/side is UP via other/main\. 1 active and 1 backup servers online\.")
+    eventually(lambda: everyone(port) == {"side"}, "it is back", every_s=0.1)

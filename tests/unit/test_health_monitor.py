@@ -340,3 +340,47 @@ def test_a_server_that_starts_down_waits_for_its_first_check() -> None:
             await until(lambda: observed.scheduled() == ["a", "b"])
 
     assert [text.partition(" is ")[2][:3] for text in texts(observe(scenario))] == ["UP,"]
+
+
+def test_who_tracks_a_server_follows_it_and_a_reload_may_end_that() -> None:
+    """Directly or in a chain; one in maintenance stays there."""
+
+    async def scenario(observed: Observed) -> None:
+        async with Port() as a:
+            root = server_of("root", a.number, check_of(a.number))
+            second = [
+                server_of("direct", 1, backend=1, track="be0/root", tracked=0),
+                server_of("chained", 2, backend=1, track="be1/direct", tracked=1),
+                server_of("resting", 3, backend=1, track="be0/root", tracked=0, disabled=True),
+                server_of("other", 4, backend=1),
+            ]
+            observed.install(plan_of([root], second))
+            assert observed.scheduled(1) == ["direct", "chained", "other"]
+            await a.close()
+            await until(lambda: observed.scheduled(1) == ["other"])
+            assert not observed.health("direct").up
+            assert observed.health("direct").status == "DOWN"
+            assert observed.health("chained").downs == 1
+            assert observed.health("resting").downs == 0
+            observed.install(plan_of([root], [replace(second[0], track=None, tracked=-1), *second[1:]]))
+            assert observed.scheduled(1) == ["direct", "chained", "other"]
+            observed.install(plan_of([root], second))
+            assert observed.scheduled(1) == ["other"]
+            await a.open()
+            await until(lambda: observed.scheduled(1) == ["direct", "chained", "other"])
+            observed.install(plan_of([replace(root, disabled=True)], second))
+            assert observed.scheduled(1) == ["other"]
+            assert observed.health("chained").status == "MAINT (via be1/direct)"
+            assert observed.health("chained").maintenance
+
+    said = [text for text in texts(observe(scenario)) if " via " in text]
+    assert said == [
+        "Server be1/direct is DOWN via be0/root. 2 active and 0 backup servers left. "
+        "0 sessions active, 0 requeued, 0 remaining in queue.",
+        "Server be1/chained is DOWN via be1/direct. 1 active and 0 backup servers left. "
+        "0 sessions active, 0 requeued, 0 remaining in queue.",
+        "Server be1/direct is UP via be0/root. 2 active and 0 backup servers online. "
+        "0 sessions requeued, 0 total in queue.",
+        "Server be1/chained is UP via be1/direct. 3 active and 0 backup servers online. "
+        "0 sessions requeued, 0 total in queue.",
+    ]
