@@ -8,7 +8,7 @@ from typing import Any
 
 from fastlb import limits
 from fastlb.plan.model import Backend, Check, Frontend, Plan, Process, Server
-from fastlb.spelling import name_of, text_of
+from fastlb.spelling import destination_of, name_of, text_of
 
 # Of 'global': what a running service cannot change, and what it takes up only when it is started again.
 RESTART_ONLY = ("user", "uid", "gid", "groups", "chroot")
@@ -125,15 +125,17 @@ def _servers(old: Plan, new: Plan, backend: Backend, other: Backend) -> Iterator
         title = f"server {backend.name}/{server.name}"
         replacement = after.pop(server.name, None)
         if replacement is None:
-            yield Change(f"- {title} {server.address}", "servers", index, _GO_ON)
+            yield Change(f"- {title} {destination_of(server)}", "servers", index, _GO_ON)
             continue
-        if server.address != replacement.address:
-            text = f"~ {title}: address {server.address} → {replacement.address}"
+        before, now = destination_of(server), destination_of(replacement)
+        if before != now:
+            text = f"~ {title}: address {before} → {now}"
             yield Change(text, "servers", index, "stay with the old one")
         yield from _fields(title, server, replacement, "servers", index)
         yield from _check(title, server.check, replacement.check)
     for name, server in after.items():
-        yield Change(f"+ server {backend.name}/{name} {server.address}{', disabled' if server.disabled else ''}")
+        disabled = ", disabled" if server.disabled else ""
+        yield Change(f"+ server {backend.name}/{name} {destination_of(server)}{disabled}")
 
 
 def _check(title: str, old: Check | None, new: Check | None) -> Iterator[Change]:
@@ -158,7 +160,7 @@ def _metrics(old: Plan, new: Plan) -> Iterator[Change]:
 
 def _fields(title: str, old: Any, new: Any, part: str, index: int) -> Iterator[Change]:
     for field in _differing(old, new):
-        if field in _NUMBERING or field in _RESOLVED or field in ("address", "check"):
+        if field in _NUMBERING or field in _RESOLVED or field in ("address", "port_offset", "check"):
             continue
         text = f"~ {title}: {_from_to(old, new, field)}"
         yield Change(f"{text}, at once") if field in _AT_ONCE else Change(text, part, index, _KEEP)

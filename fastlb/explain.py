@@ -30,7 +30,7 @@ from fastlb.config.tree import (
 from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server
 from fastlb.plan.values import Merged, value_of
 from fastlb.settings import Settings
-from fastlb.spelling import has_word_for, name_of, text_of
+from fastlb.spelling import destination_of, has_word_for, name_of, text_of
 
 _COLUMN = 52
 _DEFAULT = "default"
@@ -218,7 +218,7 @@ def _servers(backend: Backend, merged: Merged, plan: Plan) -> Iterator[str]:
         line = written[server.location]
         name = f" ({line.address.value.host})" if line.address.value.kind is EndpointKind.NAME else ""
         place = _place(line.address.location)
-        yield from _written(1, [Row(f"server {server.name} {_destination(server)}{name}", place)])
+        yield from _written(1, [Row(f"server {server.name} {destination_of(server)}{name}", place)])
         yield from _server(server, line, merged)
 
 
@@ -238,15 +238,6 @@ def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
         yield from _written(
             3, _told(server.check, lambda name: getattr(said, name, None) or getattr(settings, name, None))
         )
-
-
-def _destination(server: Server) -> str:
-    """As a file has it, with the parts that are the client's: ``192.0.2.1:+8000``, ``*:80``, ``*``."""
-    address = server.address
-    if server.port_offset is None:
-        return f"*:{address.port}" if address.host in ("0.0.0.0", "::") else str(address)
-    host = "*" if address.host in ("0.0.0.0", "::") else str(address).rpartition(":")[0]
-    return f"{host}:{server.port_offset:+}" if server.port_offset else host
 
 
 def _kind(check: Check, merged: Merged) -> Row:

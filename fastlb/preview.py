@@ -69,7 +69,7 @@ def _look(service: Service, old: Plan, paths: Sequence[str]) -> Preview:
 
 def _refusals(service: Service, old: Plan, new: Plan) -> Iterator[str]:
     try:
-        refuse_restart_only(old, new)
+        refuse_restart_only(service, new)
     except ReloadError as error:
         yield str(error)
     yield from service.listeners.objections(new)

@@ -110,9 +110,7 @@ def compile_deployment(shared: SharedState, plan: Plan, generation: int) -> Depl
 async def _deploy(service: Service, loaded: Plan) -> str:
     crew, old = service.crew, service.crew.deployment
     plan = service.settings.apply(loaded)
-    refuse_restart_only(old.plan, plan)
-    if source.needs_privilege(plan) and not crew.transparent:
-        raise ReloadError("the first 'usesrc' needs a restart: the workers that run have no privilege for it")
+    refuse_restart_only(service, plan)
     workers = limits.worker_count(plan)
     change = service.listeners.prepare(plan, workers)
     service.record.generations += 1
@@ -173,11 +171,13 @@ def put_in_force(service: Service, new: Deployment) -> None:
     service.health.install(new.plan, new.numbering)
 
 
-def refuse_restart_only(old: Plan, new: Plan) -> None:
-    """Raises ReloadError for what a running service cannot go over to."""
-    reason = difference.refusal(old, new)
+def refuse_restart_only(service: Service, new: Plan) -> None:
+    """Raises ReloadError for what the service that runs cannot go over to."""
+    reason = difference.refusal(service.crew.deployment.plan, new)
     if reason:
         raise ReloadError(reason)
+    if source.needs_privilege(new) and not service.crew.transparent:
+        raise ReloadError("the first 'usesrc' needs a restart: the workers that run have no privilege for it")
     if limits.worker_count(new) > _engine.MAX_WORKERS:
         raise ReloadError(f"nbthread {limits.worker_count(new)}: there is room for {_engine.MAX_WORKERS} workers")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastlb.config.proxykeywords import TIMEOUTS
 from fastlb.config.proxyoptions import OPTIONS
-from fastlb.plan.model import Backend, Check, Frontend, SessionLog
+from fastlb.plan.model import Backend, Check, Frontend, Server, SessionLog
 
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
 _TIMEOUTS = {keyword.handler[0]: f"timeout {name}" for name, keyword in TIMEOUTS.supported.items()}
@@ -84,3 +84,12 @@ def text_of(field: str, value: Any) -> str:
     if isinstance(value, Enum):
         return value.name.lower().replace("_", "-")
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def destination_of(server: Server) -> str:
+    """As a file has it, with the parts that are the client's: ``192.0.2.1:+8000``, ``*:80``, ``*``."""
+    address = server.address
+    if server.port_offset is None:
+        return f"*:{address.port}" if address.host in ("0.0.0.0", "::") else str(address)
+    host = "*" if address.host in ("0.0.0.0", "::") else str(address).rpartition(":")[0]
+    return f"{host}:{server.port_offset:+}" if server.port_offset else host

@@ -33,6 +33,8 @@ def test_a_plan_tells_and_changes_nothing(fastlb, peer, ports, puppet, directory
         assert done.returncode == 1
         answer = json.loads(done.stdout)
         assert ["in use" in line or "No such" in line for line in answer["diagnostics"]].count(True) == 3, answer
+        new.write_text(text.replace("server s", "source * usesrc clientip\n server s"))
+        assert "'usesrc' needs a restart" in lb.command("plan", str(new)).stderr
         assert lb.command("plan").stdout == "a reload would change nothing\n"
         kept.sendall(b"y")
         assert read_exactly(kept, 1) == b"y"

@@ -100,6 +100,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ("- server app/b 10.0.0.2:80", "b: go on until they end"),
             ("+ server app/c 10.0.0.2:80, disabled", ""),
         ]),
+        ("server b 10.0.0.2:80", "server b 10.0.0.2:+8000", [
+            ("~ server app/b: address 10.0.0.2:80 → 10.0.0.2:+8000", "b: stay with the old one"),
+        ]),
         ("listen db", "listen sql", [
             ("~ 127.0.0.1:8081 belongs to sql, no longer to db, at once", ""),
             ("- frontend db", "db: go on until they end"),
@@ -137,7 +140,7 @@ def test_no_field_is_forgotten(part: str) -> None:
     old = plan(TEXT.replace("server a", "log 127.0.0.1 local0\n    server a"))
     first = getattr(old, part)[0]
     for field in fields(first):
-        if field.name in SILENT or field.name in ("logs", "address"):
+        if field.name in SILENT or field.name in ("logs", "address", "port_offset"):
             continue
         changed = replace(first, **{field.name: None if field.name == "check" else 12_345})
         new = replace(old, **{part: (changed, *getattr(old, part)[1:])})
