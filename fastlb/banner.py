@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from fastlb import __version__, _engine, kernelsplice, limits
-from fastlb.plan.model import Balance, Bind, Keepalive, MetricsBind, Plan
+from fastlb.plan import balancewords
+from fastlb.plan.model import Bind, Keepalive, MetricsBind, Plan
 from fastlb.service import Service
 
-_BALANCE = {Balance.STATIC_RR: "static-rr"}
 _SHOWN = 20
 
 
@@ -73,7 +73,7 @@ def _backends(plan: Plan) -> Iterator[tuple[str, str]]:
     for backend in plan.backends[:_SHOWN]:
         servers = plan.servers[backend.first_server : backend.first_server + backend.server_count]
         checked = sum(server.check is not None for server in servers)
-        name = _BALANCE.get(backend.balance, backend.balance.name.lower())
+        name = balancewords.algorithm(backend)
         yield "backend", f"{backend.name}: {name} over {_count(len(servers), 'server')}, {checked} checked"
     if len(plan.backends) > _SHOWN:
         yield "backend", f"… and {len(plan.backends) - _SHOWN} more"

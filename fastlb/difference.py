@@ -16,7 +16,7 @@ AT_NEXT_START = ("nofile", "daemon", "pidfile")
 
 # What concerns only the next choice of a server, or the master itself; everything else belongs to the session.
 _AT_ONCE = {
-    "maxconn", "weight", "backup", "disabled", "balance", "allbackups", "description", "id", "guid", "backlog", "tfo",
+    "maxconn", "weight", "backup", "disabled", "balance", "draws", "allbackups", "description", "id", "guid", "backlog", "tfo",
     "defer_accept", "mode", "uid", "gid", "name",
 }  # fmt: skip
 # Numbers of the plan, and what says nothing by itself.

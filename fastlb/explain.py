@@ -27,6 +27,7 @@ from fastlb.config.tree import (
     merged_options,
     merged_settings,
 )
+from fastlb.plan import balancewords
 from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server
 from fastlb.plan.values import Merged, value_of
 from fastlb.settings import Settings
@@ -48,7 +49,7 @@ _OF_SECTION = {"backlog", "source", *_SAID[Bind, "keepalive"]}
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
     "backend", "check", "request", "inherited_fd", "kind", "session_log", "moment", "line", "error_line", "data",
-    "port_offset", "tracked",
+    "port_offset", "tracked", "balance", "draws",
 }  # fmt: skip
 # Of what has not been said: the field that counts instead, and its name.
 _DERIVED = {
@@ -176,9 +177,11 @@ def _session_log(frontend: Frontend, said: tree.Settings) -> Iterator[Row]:
 
 def _backend(backend: Backend, merged: Merged, told: bool) -> Iterator[Row]:
     """What concerns both sides of a ``listen`` has been ``told`` of the frontend."""
+    for text, name in balancewords.lines(backend):
+        yield Row(text, _origin(getattr(merged.settings, name)))
     both = {field.name for field in fields(Frontend)} if told else set()
     rows = _rows(backend, lambda name: getattr(merged.settings, name, None))
-    return (row for field, row in rows if field not in both and _is_told(backend, field))
+    yield from (row for field, row in rows if field not in both and _is_told(backend, field))
 
 
 def _is_told(thing: object, field: str) -> bool:

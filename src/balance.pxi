@@ -109,16 +109,12 @@ cdef uint64_t balance_turn(worker_t *w, session_t *s, plan_server *avoid) noexce
     return fetch_add(cursor, 1) if avoid == NULL else load_relaxed(cursor)
 
 
-cdef int balance_roundrobin(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
-    # A server that cannot be used is stepped over without taking another turn.
-    cdef schedule_t schedule = balance_schedule(w, s.backend)
-    cdef uint64_t start
+cdef int balance_walk(worker_t *w, session_t *s, plan_server *avoid, schedule_t schedule,
+                      uint64_t start) noexcept nogil:
+    # The first from there on that has room. One that cannot be used is stepped over without taking another turn.
     cdef uint32_t k
     cdef int verdict, best = PICK_NONE
     cdef plan_server *server
-    if schedule.length == 0:
-        return PICK_NONE
-    start = balance_turn(w, s, avoid)
     for k in range(schedule.length):
         server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
         if server == avoid:
@@ -128,6 +124,16 @@ cdef int balance_roundrobin(worker_t *w, session_t *s, plan_server *avoid) noexc
             return PICK_FOUND
         best = max(best, verdict)
     return best
+
+
+cdef int balance_roundrobin(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    cdef schedule_t schedule = balance_schedule(w, s.backend)
+    return balance_walk(w, s, avoid, schedule, balance_turn(w, s, avoid)) if schedule.length else PICK_NONE
+
+
+cdef int balance_first(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    # The schedule is the servers in the order of their ids.
+    return balance_walk(w, s, avoid, balance_schedule(w, s.backend), 0)
 
 
 cdef int balance_leastconn(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
@@ -197,6 +203,10 @@ cdef int balance_pick(worker_t *w, session_t *s, plan_server *avoid) noexcept no
         verdict = balance_leastconn(w, s, avoid)
     elif s.backend.balance == BALANCE_SOURCE:
         verdict = balance_source(w, s, avoid)
+    elif s.backend.balance == BALANCE_RANDOM:
+        verdict = balance_random(w, s, avoid)
+    elif s.backend.balance == BALANCE_FIRST:
+        verdict = balance_first(w, s, avoid)
     else:
         verdict = balance_roundrobin(w, s, avoid)
     if verdict == PICK_NONE and avoid != NULL:

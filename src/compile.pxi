@@ -109,6 +109,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
         row.keepalive_interval_s = backend.keepalive.interval_s
         row.keepalive_count = backend.keepalive.count
     row.flags = BACKEND_KERNEL_SPLICE if backend.kernel_splice else 0
+    row.draws = backend.draws
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 

@@ -338,6 +338,7 @@ struct plan_backend {
     uint32_t keepalive_interval_s;
     uint32_t keepalive_count;
     uint32_t flags;
+    uint32_t draws; /* of balance random */
     struct plan_name name;
 };
 
@@ -404,7 +405,14 @@ _Static_assert(sizeof(struct kernel_entry) == 128, "fastlb/bpf/verdict.py");
 _Static_assert(offsetof(struct kernel_entry, next_sequence) == 32, "fastlb/bpf/verdict.py");
 _Static_assert(offsetof(struct kernel_entry, peer) == 88, "fastlb/bpf/verdict.py");
 
-enum { BALANCE_ROUNDROBIN = 0, BALANCE_STATIC_RR = 1, BALANCE_LEASTCONN = 2, BALANCE_SOURCE = 3, BALANCE_COUNT = 4 };
+enum {
+    BALANCE_ROUNDROBIN = 0,
+    BALANCE_STATIC_RR = 1,
+    BALANCE_LEASTCONN = 2,
+    BALANCE_SOURCE = 3,
+    BALANCE_FIRST = 4,
+    BALANCE_RANDOM = 5,
+};
 
 /* ---- atomics: Cython has none ---- */
 static inline uint64_t load_relaxed(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }

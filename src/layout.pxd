@@ -116,6 +116,8 @@ cdef extern from "layout.h" nogil:
         BALANCE_STATIC_RR
         BALANCE_LEASTCONN
         BALANCE_SOURCE
+        BALANCE_FIRST
+        BALANCE_RANDOM
 
     ctypedef struct server_control "struct server_control":
         uint64_t state
@@ -293,6 +295,7 @@ cdef extern from "layout.h" nogil:
         uint32_t keepalive_interval_s
         uint32_t keepalive_count
         uint32_t flags
+        uint32_t draws
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":

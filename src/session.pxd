@@ -252,6 +252,7 @@ ctypedef struct worker_t:
     uint8_t busy_polling  # never sleep: ask epoll again and again
     uint64_t logged_ms    # last time the master was told of log lines
     uint8_t log_waiting
+    uint64_t random       # state of random_next()
     long log_second       # whose text is in log_date
     char log_date[32]
     address_t log_accepted  # of our end towards the client of the session that is logged

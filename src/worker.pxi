@@ -32,6 +32,7 @@ cdef class Engine:
         w.resume_ms = NEVER
         w.ready_first = w.ready_last = NO_INDEX
         w.log_second = -1
+        w.random = int.from_bytes(os.urandom(8), "little")
         memset(w.wheel, 0xff, sizeof(w.wheel))
         memset(w.queue_first, 0xff, sizeof(w.queue_first))
         memset(w.queue_last, 0xff, sizeof(w.queue_last))

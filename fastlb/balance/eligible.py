@@ -19,6 +19,7 @@ class Candidate(NamedTuple):
     weight: int
     backup: bool
     usable: bool
+    id: int = 0
 
 
 def eligible(servers: Sequence[Candidate], allbackups: bool = False) -> tuple[Candidate, ...]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastlb.config import known
+from fastlb.config.balanceline import BALANCE_ALGORITHMS
 from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.blocks import DIRECTIVES
 from fastlb.config.globalsection import GLOBAL_KEYWORDS
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
-from fastlb.config.proxykeywords import BALANCE_ALGORITHMS, PROXY_KEYWORDS, TIMEOUTS, ProxyKeyword
+from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS, ProxyKeyword
 from fastlb.config.proxyoptions import OPTIONS, OptionKeyword
 from fastlb.config.proxysection import SIDES, Side
 from fastlb.config.serverline import SERVER_OPTIONS

@@ -103,9 +103,9 @@ OPTION_IGNORED = {
     ),
 }
 
-BALANCE_NOT_YET = words("first hash random rdp-cookie")
+BALANCE_NOT_YET = words("hash rdp-cookie")
 BALANCE_REFUSED = because(
-    "it concerns HTTP: use roundrobin, static-rr, leastconn or source", "hdr log-hash log-sticky uri url_param"
+    "it concerns HTTP: use roundrobin, leastconn, random or source", "hdr log-hash log-sticky uri url_param"
 )
 
 TIMEOUT_NOT_YET = words("client-hs")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastlb.config import known
 from fastlb.config.args import Args
+from fastlb.config.balanceline import parse_balance
 from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, log_field, metrics_path
@@ -113,13 +114,6 @@ def _mode(section: ProxySection, args: Args) -> None:
             word.location, f"'mode {word.text}' is not supported", "fastlb balances TCP: write 'mode tcp'"
         )
     section.set("mode", args.one_of(MODES, "mode").text, args)
-
-
-def _balance(section: ProxySection, args: Args) -> None:
-    word = args.need(f"an algorithm: one of {', '.join(BALANCE_ALGORITHMS.supported)}")
-    bare = word._replace(text=word.text.partition("(")[0])
-    name = BALANCE_ALGORITHMS.find(bare if BALANCE_ALGORITHMS.knows(bare.text) else word, args.report)
-    section.set("balance", name, args)
 
 
 def _description(section: ProxySection, args: Args) -> None:
@@ -232,7 +226,7 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         "backlog": Keyword(
             ProxyKeyword(_backlog, Side.FRONTEND), "n", "for the 'bind' lines that do not say it (4096)"
         ),
-        "balance": Keyword(ProxyKeyword(_balance, Side.BACKEND), "algorithm", "how a server is chosen"),
+        "balance": Keyword(ProxyKeyword(parse_balance, Side.BACKEND), "algorithm", "how a server is chosen"),
         "bind": Keyword(
             ProxyKeyword(_bind, Side.FRONTEND, in_defaults=False),
             "address[,address…] [options]",
@@ -337,18 +331,6 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     removed=known.PROXY_REMOVED,
     refused=known.PROXY_REFUSED,
     also=known.SECTIONS,
-)
-
-BALANCE_ALGORITHMS: KeywordTable[str] = KeywordTable(
-    "balance algorithm",
-    {
-        "roundrobin": Keyword("roundrobin", "", "the servers in turn, as often as their weights say"),
-        "static-rr": Keyword("static-rr", "", "the same as roundrobin"),
-        "leastconn": Keyword("leastconn", "", "the server with the fewest connections for its weight"),
-        "source": Keyword("source", "", "the same server for the same client address"),
-    },
-    not_yet=known.BALANCE_NOT_YET,
-    refused=known.BALANCE_REFUSED,
 )
 
 TIMEOUTS: KeywordTable[tuple[str, Side]] = KeywordTable(

@@ -112,7 +112,9 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "tcp-ut": Keyword(
             lambda args: ("user_timeout", args.time_ms()), "time", "how long what was sent may stay unacknowledged"
         ),
-        "id": Keyword(lambda args: ("id", parse_id(args)), "n", "a number that no other server of the backend has"),
+        "id": Keyword(
+            lambda args: ("id", parse_id(args)), "n", "its number among the servers of the backend (its place)"
+        ),
         "guid": Keyword(lambda args: ("guid", parse_guid(args)), "name", "a name that nothing else has"),
         "minconn": Keyword(
             number("minconn", 0), "n", "'maxconn' under a light load; it grows with the backend's sessions"

@@ -14,6 +14,8 @@ from fastlb.config.logpieces import LogPiece
 
 T = TypeVar("T")
 
+DEFAULT_DRAWS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Said(Generic[T]):
@@ -188,6 +190,14 @@ class HttpCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceLine:
+    """``balance``: the algorithm, and how many servers ``random`` draws."""
+
+    algorithm: str
+    draws: int = DEFAULT_DRAWS
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a proxy, or a ``defaults`` section, says about itself. Times in milliseconds, 0 is "no limit".
 
@@ -203,7 +213,7 @@ class Settings:
     maxconn: Said[int] | None = None
     backlog: Said[int] | None = None
     default_backend: Said[str] | None = None
-    balance: Said[str] | None = None
+    balance: Said[BalanceLine] | None = None
     fullconn: Said[int] | None = None
     log_health_checks: Said[bool] | None = None
     allbackups: Said[bool] | None = None

@@ -50,7 +50,7 @@ class Group:
         return schedule(
             self.backend.balance,
             [
-                Candidate(w.slot, weight, w.server.backup, w.up)
+                Candidate(w.slot, weight, w.server.backup, w.up, w.server.id)
                 for w, weight in zip(self.watches, self.weights(), strict=True)
             ],
             self.backend.allbackups,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastlb.config.errors import Location, Report
-from fastlb.config.tree import Config
+from fastlb.config.tree import BalanceLine, Config
 from fastlb.plan.advice import advise
 from fastlb.plan.identity import check_identity
 from fastlb.plan.keepalive import server_keepalive
@@ -23,6 +23,8 @@ _BALANCE = {
     "static-rr": Balance.STATIC_RR,
     "leastconn": Balance.LEASTCONN,
     "source": Balance.SOURCE,
+    "first": Balance.FIRST,
+    "random": Balance.RANDOM,
 }
 
 
@@ -92,9 +94,10 @@ def _backends(
 def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTable) -> Backend:
     settings = merged.settings
     connect = value_of(settings.connect, 0)
+    balance = value_of(settings.balance, BalanceLine("roundrobin"))
     return Backend(
         name=merged.proxy.name,
-        balance=_BALANCE[value_of(settings.balance, "roundrobin")],
+        balance=_BALANCE[balance.algorithm],
         first_server=first_server,
         server_count=server_count,
         location=merged.proxy.location,
@@ -109,6 +112,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         allbackups=value_of(settings.allbackups, False),
         fullconn=value_of(settings.fullconn, 0),
         log_health_checks=value_of(settings.log_health_checks, False),
+        draws=balance.draws,
         logs=logs.numbers(settings.logs),
         log_tag=value_of(settings.log_tag, None),
         kernel_splice=value_of(settings.kernel_splice, False),

@@ -32,6 +32,8 @@ class Balance(IntEnum):
     STATIC_RR = 1
     LEASTCONN = 2
     SOURCE = 3
+    FIRST = 4
+    RANDOM = 5
 
 
 class InitState(Enum):
@@ -185,7 +187,7 @@ class Backend:
 
     ``redispatch`` is HAProxy's interval: 0 off, -1 on the last retry (at once for a non-deterministic algorithm), n
     every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
-    where it is not said: see ``fastlb.plan.fullconn``.
+    where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``.
     """
 
     name: str
@@ -204,6 +206,7 @@ class Backend:
     allbackups: bool = False
     fullconn: int = 0
     log_health_checks: bool = False
+    draws: int = 0
     logs: tuple[int, ...] = ()
     log_tag: str | None = None
     kernel_splice: bool = False
@@ -276,6 +279,7 @@ class Server:
     after it came up, 0 for not at all; with ``slowstart_new`` also after a reload has added it. ``minconn`` is less
     than ``maxconn``, or 0: the limit does not follow the load. ``maxqueue`` limits who waits for this very server.
     ``track`` is the name of the server whose state it takes over, ``tracked`` its index, or -1.
+    ``id`` is unique among the servers of the backend, from 1: the one said, else the lowest that is free.
     """
 
     name: str
@@ -290,7 +294,7 @@ class Server:
     source: Source | None = None
     user_timeout_ms: int = 0
     port_offset: int | None = None
-    id: int | None = None
+    id: int = 0
     guid: str | None = None
     minconn: int = 0
     maxqueue: int = 0

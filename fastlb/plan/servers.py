@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 from fastlb.config.errors import Location, Report, quote
 from fastlb.config.tree import (
     EndpointKind,
@@ -62,7 +65,19 @@ class ServerPlanner:
             if server is not None:
                 planned.append(server)
         self._planned += len(planned)
-        return planned
+        return self._numbered(planned)
+
+    def _numbered(self, planned: list[Server]) -> list[Server]:
+        """With an id for those that say none: the number of the line among the server lines, or the next free one."""
+        taken = {server.id for server in planned}
+        numbered: list[Server] = []
+        number = 0
+        for server in planned:
+            number += 1
+            if server.id == 0:
+                number = next(free for free in itertools.count(number) if free not in taken)
+            numbered.append(server if server.id else replace(server, id=number))
+        return numbered
 
     def _server(self, line: ServerLine, merged: Merged, backend: int, number: int) -> Server | None:
         inherited = merged.proxy.inherited.server_options
@@ -95,7 +110,7 @@ class ServerPlanner:
             source=source,
             user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,
             port_offset=line.port_offset,
-            id=value_of(options.id, None),
+            id=value_of(line.own.id, 0),
             guid=value_of(options.guid, None),
             slowstart_ms=slowstart.ms,
             slowstart_new=slowstart.new_servers,

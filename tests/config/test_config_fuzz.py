@@ -10,9 +10,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fastlb.config.balanceline import BALANCE_ALGORITHMS
 from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.globalsection import GLOBAL_KEYWORDS
-from fastlb.config.proxykeywords import BALANCE_ALGORITHMS, PROXY_KEYWORDS, TIMEOUTS
+from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS
 from fastlb.config.proxyoptions import OPTIONS
 from fastlb.config.serverline import SERVER_OPTIONS
 from fastlb.plan.load import LoadResult

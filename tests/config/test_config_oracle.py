@@ -85,6 +85,9 @@ bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081
 AGREED_BACKEND = """
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
 retries 3|retries 3 4|retries|balance roundrobin|balance static-rr|balance leastconn|balance source|balance robin
+balance first|balance random|balance random()|balance random(3)|balance random(0)|balance random(3x)|balance random(3
+balance roundrobin(3)|balance randon(3)|server t 127.0.0.1:80 id 5|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id
+server t 127.0.0.1:80 id 2147483648|server t 127.0.0.1:80 id 1
 option redispatch|option redispatch 3|no option redispatch|option httpchk|option httpchk /a|option httpchk GET /a
 option httpchk GET /a HTTP/1.1\\r\\nHost:\\ x|option httpchk a b c d e f|no option httpchk|option tcp-check
 option tcp-check x|no option tcp-check|option tcplog|option dontlognull|default-server inter 5s
@@ -203,6 +206,7 @@ log-format "%ST"|log-format "%ID"|log-format "%sslv"|log-format "%tsc"|log-forma
 clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 """
 STRICTER_BACKEND = """
+balance random 3|balance random(3)x|balance randomx|balance first x|server t 127.0.0.1:80 id 5x|default-server id 5
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
 hash-type consistent|log-tag a b|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2
 server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80

@@ -134,6 +134,37 @@ def test_source_maps_clients_as_haproxy_does(fastlb, haproxy, peer, ports, weigh
     assert mapping == [who(("127.0.0.1", theirs), source=client) for client in clients]
 
 
+def test_first_fills_the_servers_in_the_order_of_their_ids(balancer, peer, port):
+    one, two, three = (peer("hold", f"s{n}") for n in (1, 2, 3))
+    balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        balance first
+        server s1 {one} id 30 maxconn 2 weight 5
+        server s2 {two} id 10 maxconn 2
+        server s3 {three} id 20 maxconn 2
+    """)
+    held = []
+    for name in (b"s2\n", b"s2\n", b"s3\n", b"s3\n", b"s1\n"):
+        held.append(connect(("127.0.0.1", port)))
+        assert read_exactly(held[-1], 3) == name
+    for sock in held:
+        sock.close()
+
+
+def test_random_spreads_by_weight(balancer, peer, port):
+    light, heavy = peer("banner", "light"), peer("banner", "heavy")
+    balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port}
+        balance random(1)
+        server light {light} weight 50
+        server heavy {heavy} weight 150
+    """)
+    seen = Counter(who(("127.0.0.1", port)) for _ in range(300))
+    assert 30 <= seen["light"] <= 130, seen  # 75 expected; HAProxy's ring gives each a little more or less
+
+
 def test_only_the_first_backup_serves_when_no_active_server_is_up(balancer, peer, port, ports):
     spare, second_spare = peer("banner", "spare"), peer("banner", "second")
     balancer.start(f"""{BASE}

@@ -47,9 +47,14 @@ def test_allbackups_has_every_usable_backup_share(servers: tuple[str, ...], slot
     assert [one.slot for one in eligible(candidates(*servers), allbackups=True)] == slots
 
 
-@pytest.mark.parametrize("balance", Balance)
+@pytest.mark.parametrize("balance", [balance for balance in Balance if balance is not Balance.FIRST])
 def test_weights_are_published_as_written(balance: Balance) -> None:
     assert schedule(balance, candidates("4", "6", "2-")) == (((0, 4), (1, 6)), balance is Balance.SOURCE)
+
+
+def test_first_goes_by_id_and_not_by_weight() -> None:
+    servers = [Candidate(slot, 4, False, True, number) for slot, number in enumerate([30, 10, 20])]
+    assert schedule(Balance.FIRST, servers).entries == ((1, 1), (2, 1), (0, 1))
 
 
 @given(st.lists(st.builds(Candidate, st.integers(0, 9), st.integers(0, 256), st.booleans(), st.booleans())))
