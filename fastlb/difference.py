@@ -16,8 +16,8 @@ AT_NEXT_START = ("nofile", "daemon", "pidfile")
 
 # What concerns only the next choice of a server, or the master itself; everything else belongs to the session.
 _AT_ONCE = {
-    "maxconn", "weight", "backup", "disabled", "balance", "draws", "allbackups", "description", "id", "guid", "backlog", "tfo",
-    "defer_accept", "mode", "uid", "gid", "name",
+    "maxconn", "weight", "backup", "disabled", "balance", "draws", "hashing", "hash_key", "allbackups", "description",
+    "id", "guid", "backlog", "tfo", "defer_accept", "mode", "uid", "gid", "name",
 }  # fmt: skip
 # Numbers of the plan, and what says nothing by itself.
 _NUMBERING = {"name", "location", "first_server", "server_count", "is_listen", "key", "frontend", "groups"}
@@ -162,6 +162,8 @@ def _fields(title: str, old: Any, new: Any, part: str, index: int) -> Iterator[C
     for field in _differing(old, new):
         if field in _NUMBERING or field in _RESOLVED or field in ("address", "port_offset", "check"):
             continue
+        if field == "id" and isinstance(new, Server):
+            continue  # most often its place: all that follow a new one have another
         text = f"~ {title}: {_from_to(old, new, field)}"
         yield Change(f"{text}, at once") if field in _AT_ONCE else Change(text, part, index, _KEEP)
 

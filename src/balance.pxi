@@ -9,16 +9,21 @@ cdef enum:
 
 ctypedef struct schedule_t:
     const uint16_t *slots
+    const uint32_t *keys  # of a hash ring: the position of each slot, ascending; NULL for a list
     uint32_t length
 
 
 cdef schedule_t balance_schedule(worker_t *w, plan_backend *backend) noexcept nogil:
     cdef uint64_t word = load_acquire(&w.control.backends[backend.slot].schedule)
     cdef uint64_t offset = word >> 32
+    cdef bint is_ring = word & SCHEDULE_RING != 0
     cdef schedule_t schedule
-    schedule.length = <uint32_t>word
+    schedule.length = word & SCHEDULE_LENGTH
     schedule.slots = &w.control.arena[0] + offset
-    if offset + schedule.length > ARENA_ENTRIES:
+    schedule.keys = NULL
+    if is_ring:
+        schedule.keys = <const uint32_t *>(schedule.slots + schedule_keys_at(schedule.length))
+    if offset + schedule_entries(schedule.length, is_ring) > ARENA_ENTRIES:
         schedule.length = 0
     return schedule
 
@@ -74,15 +79,20 @@ cdef uint64_t server_limit(worker_t *w, plan_backend *backend, uint32_t slot) no
                          load_relaxed(&w.control.backends[backend.slot].fullconn))
 
 
-cdef bint server_claim(worker_t *w, plan_backend *backend, plan_server *server) noexcept nogil:
-    # Add first, then sum: of several workers that claim at once, the last to add sees all the others, so the limit
-    # is never passed. Two may both step back where one had room; the waiting one looks again within 50 ms.
+cdef bint server_claim(worker_t *w, plan_backend *backend, plan_server *server, uint64_t share) noexcept nogil:
+    # Within the server's maxconn, and within a share of the traffic unless that is 0. Add first, then sum: of several
+    # workers that claim at once, the last to add sees all the others, so the limit is never passed. Two may both step
+    # back where one had room; the waiting one looks again within 50 ms.
     cdef uint32_t *load = &w.row.server_load[server.slot]
+    cdef uint64_t limit
     store32_relaxed(load, load[0] + 1)
-    if load_relaxed(&w.control.servers[server.slot].maxconn) == 0:
+    if share == 0 and load_relaxed(&w.control.servers[server.slot].maxconn) == 0:
         return True
     full_fence()
-    if server_load_total(w, server.slot) <= server_limit(w, backend, server.slot):
+    limit = server_limit(w, backend, server.slot)
+    if share and (limit == 0 or share < limit):
+        limit = share
+    if server_load_total(w, server.slot) <= limit:
         return True
     store32_relaxed(load, load[0] - 1)
     return False
@@ -96,7 +106,7 @@ cdef void server_unclaim(worker_t *w, plan_server *server) noexcept nogil:
 cdef int balance_try(worker_t *w, session_t *s, plan_server *server) noexcept nogil:
     if server == NULL or not server_usable(w, server):
         return PICK_NONE
-    if not server_claim(w, s.backend, server):
+    if not server_claim(w, s.backend, server, 0):
         return PICK_FULL
     s.target = server
     return PICK_FOUND
@@ -163,36 +173,8 @@ cdef int balance_leastconn(worker_t *w, session_t *s, plan_server *avoid) noexce
     return outcome if best == NULL else balance_try(w, s, best)
 
 
-cdef uint64_t balance_source_hash(cold_t *cold) noexcept nogil:
-    # The address' 32-bit big-endian words, XORed (HAProxy manual, "balance source").
-    cdef uint32_t words[4]
-    memcpy(words, cold.client_address, sizeof(words))
-    return ntohl(words[0]) ^ ntohl(words[1]) ^ ntohl(words[2]) ^ ntohl(words[3])
-
-
-cdef int balance_source(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
-    cdef schedule_t schedule = balance_schedule(w, s.backend)
-    cdef uint64_t start
-    cdef uint32_t k
-    cdef int verdict
-    cdef plan_server *server
-    if schedule.length == 0:
-        return PICK_NONE
-    start = balance_source_hash(&w.colds[session_index(w, s)])
-    for k in range(schedule.length):
-        server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
-        if server == avoid:
-            continue
-        if server == NULL or not server_usable(w, server):
-            continue
-        # Full or not, a hashed client stays with its own server, behind those who wait for it.
-        if queue_is_busy(w, s, MAX_BACKENDS_C + server.slot):
-            verdict = PICK_FULL
-        else:
-            verdict = balance_try(w, s, server)
-        s.target = server
-        return verdict
-    return PICK_NONE
+cdef bint balance_is_hashed(plan_backend *backend) noexcept nogil:
+    return backend.balance == BALANCE_SOURCE or backend.balance == BALANCE_HASH
 
 
 cdef int balance_pick(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
@@ -201,8 +183,8 @@ cdef int balance_pick(worker_t *w, session_t *s, plan_server *avoid) noexcept no
     s.target = NULL
     if s.backend.balance == BALANCE_LEASTCONN:
         verdict = balance_leastconn(w, s, avoid)
-    elif s.backend.balance == BALANCE_SOURCE:
-        verdict = balance_source(w, s, avoid)
+    elif balance_is_hashed(s.backend):
+        verdict = balance_hash(w, s, avoid)
     elif s.backend.balance == BALANCE_RANDOM:
         verdict = balance_random(w, s, avoid)
     elif s.backend.balance == BALANCE_FIRST:

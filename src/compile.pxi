@@ -90,6 +90,22 @@ cdef bytes _frontend_row(frontend, uint32_t slot, pieces, names):
     return (<char *>&row)[:sizeof(row)]
 
 
+cdef plan_hash _hash(hashing):
+    cdef plan_hash row
+    memset(&row, 0, sizeof(row))
+    row.fetch = int(hashing.fetch)
+    row.function = int(hashing.function)
+    row.factor = hashing.factor
+    row.flags = HASH_AVALANCHE if hashing.avalanche else 0
+    if hashing.mask4 is not None:
+        row.flags |= HASH_MASK
+        memcpy(&row.mask4[0], <const char *>hashing.mask4, 4)
+    if hashing.mask6 is not None:
+        row.flags |= HASH_MASK6
+        memcpy(&row.mask6[0], <const char *>hashing.mask6, 16)
+    return row
+
+
 cdef bytes _backend_row(backend, uint32_t slot, names):
     cdef plan_backend row
     memset(&row, 0, sizeof(row))
@@ -110,6 +126,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
         row.keepalive_count = backend.keepalive.count
     row.flags = BACKEND_KERNEL_SPLICE if backend.kernel_splice else 0
     row.draws = backend.draws
+    row.hash = _hash(backend.hashing)
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 

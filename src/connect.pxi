@@ -81,7 +81,7 @@ cdef bint connect_redispatches(worker_t *w, session_t *s) noexcept nogil:
         return False
     if interval > 0:
         return s.attempts % interval == 0
-    return s.backend.balance != BALANCE_SOURCE or s.attempts == s.backend.retries
+    return not balance_is_hashed(s.backend) or s.attempts == s.backend.retries
 
 
 cdef void connect_count_failure(worker_t *w, session_t *s, int error, bint timed_out) noexcept nogil:

@@ -1,4 +1,4 @@
-# The compiled engine. Python objects exist only in the last five files (the master's side and the
+# The compiled engine. Python objects exist only in the last seven files (the master's side and the
 # Engine class); everything else runs without the GIL.
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -72,6 +72,11 @@ cdef enum:
     HEARTBEAT_MS = 500
     LOG_FLUSH_MS = 20
     INTERLEAVE_LIMIT = 64 << 20
+    RING_NODES = 16
+    RING_LIMIT = 1 << 20
+    SHAPE_SPREAD = 0
+    SHAPE_INTERLEAVED = 1
+    SHAPE_RING = 2
     RUN_IS_CONTROL = 1
     RUN_IS_DRAINED = 2
     RUN_IS_TIMEOUT = 3
@@ -95,6 +100,8 @@ include "pipe.pxi"
 include "timer.pxi"
 include "balance.pxi"
 include "random.pxi"
+include "hashes.pxi"
+include "hashing.pxi"
 include "queue.pxi"
 include "relay.pxi"
 include "promote.pxi"
@@ -111,6 +118,8 @@ include "listen.pxi"
 include "loop.pxi"
 include "compile.pxi"
 include "schedule.pxi"
+include "ring.pxi"
+include "publish.pxi"
 include "memory.pxi"
 include "views.pxi"
 include "worker.pxi"

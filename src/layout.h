@@ -68,14 +68,20 @@ struct server_control {
     uint64_t minconn;  /* below maxconn: the limit follows the load of the backend; 0: it does not */
     uint64_t maxqueue; /* who waits for this very server, 0 = no limit */
     uint64_t cut; /* the last order to end its sessions: cause | number << CUT_ORDER_SHIFT */
+    uint64_t before; /* the weights of those before it in the published schedule of its backend */
 };
 
 struct frontend_control {
     uint64_t maxconn;
 };
 
+/* A schedule is `length` slots of servers; a ring has their positions behind them, as uint32 in ascending order. */
+#define SCHEDULE_LENGTH 0x0fffffffull
+#define SCHEDULE_RING (1ull << 28)
+
 struct backend_control {
-    uint64_t schedule; /* offset << 32 | length, into the arena */
+    uint64_t schedule; /* offset << 32 | SCHEDULE_RING or not | length; offset into the arena */
+    uint64_t weight;   /* of all servers in it */
     uint64_t fullconn; /* sessions at which servers with a minconn get their maxconn; 0: no server has one */
 };
 
@@ -322,6 +328,21 @@ struct plan_frontend {
     struct plan_name name;
 };
 
+enum { HASH_SRC = 0, HASH_DST = 1, HASH_SRC_PORT = 2, HASH_DST_PORT = 3 };
+enum { HASH_WORDS = 0, HASH_SDBM = 1, HASH_DJB2 = 2, HASH_WT6 = 3, HASH_CRC32 = 4 };
+#define HASH_AVALANCHE 1u
+#define HASH_MASK 2u  /* an address is masked; without HASH_MASK6, one of IPv6 counts as none */
+#define HASH_MASK6 4u
+
+struct plan_hash { /* of balance source and hash */
+    uint32_t fetch;
+    uint32_t function;
+    uint32_t flags;
+    uint32_t factor; /* percent of the average that a server may have, 0 for no limit; of a ring only */
+    uint8_t mask4[4];
+    uint8_t mask6[16];
+};
+
 struct plan_backend {
     uint32_t slot;
     uint32_t balance;
@@ -339,6 +360,7 @@ struct plan_backend {
     uint32_t keepalive_count;
     uint32_t flags;
     uint32_t draws; /* of balance random */
+    struct plan_hash hash;
     struct plan_name name;
 };
 
@@ -412,6 +434,7 @@ enum {
     BALANCE_SOURCE = 3,
     BALANCE_FIRST = 4,
     BALANCE_RANDOM = 5,
+    BALANCE_HASH = 6,
 };
 
 /* ---- atomics: Cython has none ---- */
@@ -437,6 +460,13 @@ static inline uint64_t dynamic_limit(uint64_t minconn, uint64_t maxconn, uint64_
         return maxconn;
     uint64_t share = sessions * maxconn / fullconn;
     return share > minconn ? share : minconn;
+}
+
+/* ---- schedules: where the positions of a ring begin, and what all of it takes of the arena ---- */
+static inline uint64_t schedule_keys_at(uint64_t length) { return (length + 1) & ~1ull; }
+static inline uint64_t schedule_entries(uint64_t length, int is_ring)
+{
+    return is_ring ? schedule_keys_at(length) + 2 * length : length;
 }
 
 /* ---- histograms: 4 cells an octave from 16 us up, the first for less, the last for more ---- */

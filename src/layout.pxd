@@ -25,6 +25,11 @@ cdef extern from "layout.h" nogil:
     const uint32_t SERVER_USER_TIMEOUT
     const uint32_t SERVER_CLIENTS_ADDRESS
     const uint32_t SERVER_CLIENTS_PORT
+    const uint64_t SCHEDULE_LENGTH
+    const uint64_t SCHEDULE_RING
+    const uint32_t HASH_AVALANCHE
+    const uint32_t HASH_MASK
+    const uint32_t HASH_MASK6
     const uint32_t NO_INDEX
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
@@ -118,6 +123,20 @@ cdef extern from "layout.h" nogil:
         BALANCE_SOURCE
         BALANCE_FIRST
         BALANCE_RANDOM
+        BALANCE_HASH
+
+    enum:
+        HASH_SRC
+        HASH_DST
+        HASH_SRC_PORT
+        HASH_DST_PORT
+
+    enum:
+        HASH_WORDS
+        HASH_SDBM
+        HASH_DJB2
+        HASH_WT6
+        HASH_CRC32
 
     ctypedef struct server_control "struct server_control":
         uint64_t state
@@ -125,6 +144,7 @@ cdef extern from "layout.h" nogil:
         uint64_t minconn
         uint64_t maxqueue
         uint64_t cut
+        uint64_t before
 
     ctypedef struct frontend_control "struct frontend_control":
         uint64_t maxconn
@@ -132,6 +152,7 @@ cdef extern from "layout.h" nogil:
     ctypedef struct backend_control "struct backend_control":
         uint64_t schedule
         uint64_t fullconn
+        uint64_t weight
 
     ctypedef struct log_tail "struct log_tail":
         uint64_t bytes
@@ -279,6 +300,14 @@ cdef extern from "layout.h" nogil:
         plan_line data
         plan_name name
 
+    ctypedef struct plan_hash "struct plan_hash":
+        uint32_t fetch
+        uint32_t function
+        uint32_t flags
+        uint32_t factor
+        uint8_t *mask4
+        uint8_t *mask6
+
     ctypedef struct plan_backend "struct plan_backend":
         uint32_t slot
         uint32_t balance
@@ -296,6 +325,7 @@ cdef extern from "layout.h" nogil:
         uint32_t keepalive_count
         uint32_t flags
         uint32_t draws
+        plan_hash hash
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":
@@ -365,6 +395,8 @@ cdef extern from "layout.h" nogil:
     void add(uint64_t *p, uint64_t n)
     void sub(uint64_t *p, uint64_t n)
     uint64_t dynamic_limit(uint64_t minconn, uint64_t maxconn, uint64_t sessions, uint64_t fullconn)
+    uint64_t schedule_keys_at(uint64_t length)
+    uint64_t schedule_entries(uint64_t length, bint is_ring)
     uint32_t histogram_cell(uint64_t us)
     uint64_t histogram_bound(uint32_t cell)
 

@@ -122,21 +122,21 @@ cdef class Shm:
             store_relaxed(&self.control.servers[<uint32_t>slot].cut, number << CUT_ORDER_SHIFT | <uint64_t>cause)
         store_release(&self.control.cuts, number)
 
-    def publish_schedule(self, backend, entries, interleaved=False):
+    def publish_schedule(self, backend, entries, shape=SHAPE_SPREAD, seeds=()):
         """Who takes connections of a backend, as [(slot of a server, weight ≥ 1), …]; empty for nobody.
 
-        The turns are spread as evenly as they can be, or ``interleaved`` as in HAProxy's map for ``balance source``
-        (up to 64 million servers × cells; beyond, the map would take the master too long and is spread, too).
+        Shape 0: the turns are spread as evenly as they can be. 1: as in HAProxy's map for ``balance source`` (up to 64
+        million servers × cells; beyond, the map would take the master too long and is spread, too). 2: a hash ring,
+        with a seed for each entry; up to a million nodes, beyond it fewer for each server.
         """
-        cdef uint64_t offset
-        cdef uint64_t k
         self.check(backend, MAX_BACKENDS_C)
         self.backend_high = max(self.backend_high, backend + 1)
-        order = _order(entries, interleaved) if entries else []
-        offset = self.arena.place(backend, len(order))
-        for k in range(len(order)):
-            self.control.arena[offset + k] = order[k]
-        store_release(&self.control.backends[<uint32_t>backend].schedule, offset << 32 | <uint64_t>len(order))
+        publish_weights(self.control, backend, entries)
+        if shape == SHAPE_RING and entries:
+            publish_ring(self.control, self.arena, backend, entries, seeds)
+        else:
+            order = _order(entries, shape == SHAPE_INTERLEAVED) if entries else []
+            publish_list(self.control, self.arena, backend, order)
 
     def drop_schedule(self, backend):
         """The backend's slot is given up."""
@@ -151,7 +151,7 @@ cdef class Shm:
         cdef uint64_t word
         self.check(backend, MAX_BACKENDS_C)
         word = load_acquire(&self.control.backends[<uint32_t>backend].schedule)
-        return [self.control.arena[(word >> 32) + k] for k in range(word & 0xffffffff)]
+        return [self.control.arena[(word >> 32) + k] for k in range(word & SCHEDULE_LENGTH)]
 
     def heartbeat_ms(self, worker):
         """CLOCK_MONOTONIC of the worker's last turn, in ms; 0 before the first."""

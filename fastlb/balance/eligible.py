@@ -12,7 +12,8 @@ from typing import NamedTuple
 class Candidate(NamedTuple):
     """One server as the choice sees it, a tuple because a change makes thousands of them at once.
 
-    ``usable`` is up and not in maintenance; weight 0 takes no new connection.
+    ``usable`` is up and not in maintenance; weight 0 takes no new connection. ``seed`` says where it
+    stands on a hash ring.
     """
 
     slot: int
@@ -20,6 +21,7 @@ class Candidate(NamedTuple):
     backup: bool
     usable: bool
     id: int = 0
+    seed: int = 0
 
 
 def eligible(servers: Sequence[Candidate], allbackups: bool = False) -> tuple[Candidate, ...]:

@@ -7,6 +7,7 @@ import re
 from fastlb.config import known
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
+from fastlb.config.hashline import parse_hashed_by
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.proxysection import ProxySection
@@ -25,6 +26,9 @@ BALANCE_ALGORITHMS: KeywordTable[str] = KeywordTable(
         "source": Keyword("source", "", "the same server for the same client address"),
         "first": Keyword("first", "", "the first server, by id, whose 'maxconn' is not reached"),
         "random": Keyword("random", "", "random(n): the less loaded of n servers drawn by weight (2)"),
+        "hash": Keyword(
+            "hash", "key", "the same server for the same key: src, dst, src_port, dst_port, src,ipmask(24)"
+        ),
     },
     not_yet=known.BALANCE_NOT_YET,
     refused=known.BALANCE_REFUSED,
@@ -38,7 +42,7 @@ def parse_balance(section: ProxySection, args: Args) -> None:
     name = BALANCE_ALGORITHMS.find(word._replace(text=call[1]) if call else word, args.report)
     assert name is not None
     if call is None:
-        section.set("balance", BalanceLine(name), args)
+        section.set("balance", BalanceLine(name, by=parse_hashed_by(args) if name == "hash" else None), args)
     elif name == "random":
         section.set("balance", BalanceLine(name, _draws(word, call[2])), args)
     else:

@@ -53,7 +53,7 @@ GLOBAL_REMOVED = {
 PROXY_NOT_YET = words(
     """acl be-unpublished declare email-alert
     external-check filter filter-sequence force-be-switch force-persist
-    hash-balance-factor hash-preserve-affinity hash-type http-check ignore-persist load-server-state-from-file
+    hash-preserve-affinity http-check ignore-persist load-server-state-from-file
     log-steps max-session-srv-conns monitor persist rate-limit
     server-state-file-name server-template stick stick-table tcp-check
     tcp-request tcp-response transparent use-server use_backend"""
@@ -103,9 +103,9 @@ OPTION_IGNORED = {
     ),
 }
 
-BALANCE_NOT_YET = words("hash rdp-cookie")
+BALANCE_NOT_YET = words("rdp-cookie")
 BALANCE_REFUSED = because(
-    "it concerns HTTP: use roundrobin, leastconn, random or source", "hdr log-hash log-sticky uri url_param"
+    "it concerns HTTP: use roundrobin, leastconn, random, source or hash", "hdr log-hash log-sticky uri url_param"
 )
 
 TIMEOUT_NOT_YET = words("client-hs")
@@ -131,7 +131,7 @@ BIND_REFUSED = because(
 
 SERVER_NOT_YET = words(
     """agent-addr agent-check agent-inter agent-port agent-send cc check-alpn check-pool-conn-name check-proto
-    check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl check-via-socks4 error-limit hash-key
+    check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl check-via-socks4 error-limit
     healthcheck init-addr namespace no-agent-check
     no-check-reuse-pool no-check-send-proxy no-check-sni-auto no-check-ssl no-send-proxy no-send-proxy-v2
     no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error

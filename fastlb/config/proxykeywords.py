@@ -11,6 +11,7 @@ from fastlb.config.balanceline import parse_balance
 from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, log_field, metrics_path
+from fastlb.config.hashline import parse_hash_factor, parse_hash_type
 from fastlb.config.identity import parse_description, parse_guid, parse_id
 from fastlb.config.keepalive import probes, seconds
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
@@ -263,6 +264,16 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         "guid": Keyword(ProxyKeyword(_guid, in_defaults=False), "name", "a name that nothing else has"),
         "fullconn": Keyword(
             ProxyKeyword(_fullconn, Side.BACKEND), "n", "sessions at which servers with a 'minconn' get their 'maxconn'"
+        ),
+        "hash-balance-factor": Keyword(
+            ProxyKeyword(parse_hash_factor, Side.BACKEND),
+            "percent",
+            "what a server on a hash ring may have of the average load (0: any)",
+        ),
+        "hash-type": Keyword(
+            ProxyKeyword(parse_hash_type, Side.BACKEND),
+            "type [function] [avalanche]",
+            "how a hash leads to a server, and the hash function (map-based sdbm)",
         ),
         "http-request": Keyword(
             ProxyKeyword(_http_request, Side.FRONTEND, strict=True, in_defaults=False),

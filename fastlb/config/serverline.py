@@ -6,6 +6,7 @@ from fastlb.config import known
 from fastlb.config.address import MAX_PORT, expand_address, parse_host, parse_local, parse_server
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
+from fastlb.config.hashline import hash_key
 from fastlb.config.identity import parse_guid, parse_id
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, action, flag, number, parse_options, time
@@ -131,6 +132,7 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
             "shutdown-backup-sessions",
             "the sessions of the backup servers end when the server comes up",
         ),
+        "hash-key": Keyword(hash_key, "id | addr | addr-port", "what its places in a hash table follow from (id)"),
     },
     not_yet=known.SERVER_NOT_YET,
     ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,

@@ -125,6 +125,7 @@ class ServerOptions:
     slowstart: Said[SlowStart] | None = None
     shutdown_when_down: Said[bool] | None = None
     shutdown_backups_when_up: Said[bool] | None = None
+    hash_key: Said[str] | None = None
 
 
 NO_OPTIONS = ServerOptions()
@@ -190,11 +191,30 @@ class HttpCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class HashedBy:
+    """What ``balance hash`` goes by: ``src``, ``dst``, ``src_port`` or ``dst_port``, and the masks of ``ipmask``."""
+
+    fetch: str
+    mask4: bytes | None = None
+    mask6: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceLine:
-    """``balance``: the algorithm, and how many servers ``random`` draws."""
+    """``balance``: the algorithm, how many servers ``random`` draws, what ``hash`` goes by."""
 
     algorithm: str
     draws: int = DEFAULT_DRAWS
+    by: HashedBy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HashTypeLine:
+    """``hash-type``: the kind of table, the function, and whether ``avalanche`` follows it."""
+
+    type: str
+    function: str
+    avalanche: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +236,8 @@ class Settings:
     balance: Said[BalanceLine] | None = None
     fullconn: Said[int] | None = None
     log_health_checks: Said[bool] | None = None
+    hash_type: Said[HashTypeLine] | None = None
+    hash_factor: Said[int] | None = None
     allbackups: Said[bool] | None = None
     retries: Said[int] | None = None
     redispatch: Said[int] | None = None

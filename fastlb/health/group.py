@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fastlb.balance import DYNAMIC, Candidate, Schedule, schedule
+from fastlb.balance import DYNAMIC, Candidate, Schedule, Shape, schedule, seed, shape
 from fastlb.health.warmup import warm_weights
 from fastlb.health.watch import Watch
 from fastlb.plan.model import Backend
@@ -21,8 +21,11 @@ class Group:
     published: Schedule | None = None
     actives: int = field(init=False)
     backups: int = field(init=False)
+    seeds: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        is_ring = shape(self.backend.balance, self.backend.hashing.type) is Shape.RING
+        self.seeds = tuple(seed(watch.server) if is_ring else 0 for watch in self.watches)
         self.actives = sum(watch.usable and not watch.server.backup for watch in self.watches)
         self.backups = sum(watch.usable and watch.server.backup for watch in self.watches)
 
@@ -50,8 +53,9 @@ class Group:
         return schedule(
             self.backend.balance,
             [
-                Candidate(w.slot, weight, w.server.backup, w.up, w.server.id)
-                for w, weight in zip(self.watches, self.weights(), strict=True)
+                Candidate(w.slot, weight, w.server.backup, w.up, w.server.id, own)
+                for w, weight, own in zip(self.watches, self.weights(), self.seeds, strict=True)
             ],
             self.backend.allbackups,
+            self.backend.hashing.type,
         )

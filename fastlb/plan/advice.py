@@ -6,6 +6,7 @@ from typing import Any
 
 from fastlb.config.errors import Report, quote
 from fastlb.config.tree import Said
+from fastlb.plan.hashplan import advise_hashing
 from fastlb.plan.roles import Roles
 from fastlb.plan.values import Merged, value_of
 
@@ -22,6 +23,7 @@ def advise(roles: Roles, report: Report) -> None:
             report.warning(merged.proxy.location, f"{merged.title} has no server: it closes every connection")
         if not merged.proxy.has_frontend:
             _about_timeouts(merged, report)
+        advise_hashing(merged, report)
 
 
 def _about_frontend(merged: Merged, report: Report) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastlb.config.errors import Location, Report
 from fastlb.config.tree import BalanceLine, Config
 from fastlb.plan.advice import advise
+from fastlb.plan.hashplan import plan_hashing
 from fastlb.plan.identity import check_identity
 from fastlb.plan.keepalive import server_keepalive
 from fastlb.plan.listeners import ListenerPlanner
@@ -25,6 +26,7 @@ _BALANCE = {
     "source": Balance.SOURCE,
     "first": Balance.FIRST,
     "random": Balance.RANDOM,
+    "hash": Balance.HASH,
 }
 
 
@@ -113,6 +115,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         fullconn=value_of(settings.fullconn, 0),
         log_health_checks=value_of(settings.log_health_checks, False),
         draws=balance.draws,
+        hashing=plan_hashing(settings),
         logs=logs.numbers(settings.logs),
         log_tag=value_of(settings.log_tag, None),
         kernel_splice=value_of(settings.kernel_splice, False),

@@ -15,6 +15,7 @@ from enum import Enum, IntEnum
 from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
 from fastlb.config.tree import LogSample
+from fastlb.plan.hashing import DEFAULT_HASHING, Hashing, HashKey
 
 DEFAULT_BACKLOG = 4096
 DEFAULT_INTER_MS = 2000
@@ -34,6 +35,7 @@ class Balance(IntEnum):
     SOURCE = 3
     FIRST = 4
     RANDOM = 5
+    HASH = 6
 
 
 class InitState(Enum):
@@ -187,7 +189,8 @@ class Backend:
 
     ``redispatch`` is HAProxy's interval: 0 off, -1 on the last retry (at once for a non-deterministic algorithm), n
     every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
-    where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``.
+    where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``, ``hashing`` is for
+    ``source`` and ``hash``.
     """
 
     name: str
@@ -207,6 +210,7 @@ class Backend:
     fullconn: int = 0
     log_health_checks: bool = False
     draws: int = 0
+    hashing: Hashing = DEFAULT_HASHING
     logs: tuple[int, ...] = ()
     log_tag: str | None = None
     kernel_splice: bool = False
@@ -279,7 +283,7 @@ class Server:
     after it came up, 0 for not at all; with ``slowstart_new`` also after a reload has added it. ``minconn`` is less
     than ``maxconn``, or 0: the limit does not follow the load. ``maxqueue`` limits who waits for this very server.
     ``track`` is the name of the server whose state it takes over, ``tracked`` its index, or -1.
-    ``id`` is unique among the servers of the backend, from 1: the one said, else the lowest that is free.
+    ``id`` is unique among the servers of the backend, from 1: the one said, else its place, or the next that is free.
     """
 
     name: str
@@ -304,6 +308,7 @@ class Server:
     slowstart_new: bool = False
     shutdown_when_down: bool = False
     shutdown_backups_when_up: bool = False
+    hash_key: HashKey = HashKey.ID
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,14 @@ AGREED_BACKEND = """
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
 retries 3|retries 3 4|retries|balance roundrobin|balance static-rr|balance leastconn|balance source|balance robin
 balance first|balance random|balance random()|balance random(3)|balance random(0)|balance random(3x)|balance random(3
+balance hash|balance hash src|balance hash dst_port|balance hash src,ipmask(24)|balance hash src,ipmask(24,64)
+balance hash src,ipmask(255.0.255.0)|balance hash src,ipmask(0)|balance hash src,ipmask(33)|balance hash src,ipmask()
+balance hash src,ipmask|balance hash src,ipmask(24,129)|balance hash src,ipmask(24,ffff::)
+balance hash src,ipmask(24,64,1)|balance hash src src|balance hash nosuch|balance hash src,nosuch
+balance hash src, ipmask(24)|hash-type|hash-type map-based
+hash-type consistent|hash-type foo|hash-type consistent foo|hash-type consistent sdbm avalanche|hash-type map-based wt6
+hash-type consistent avalanche|hash-type map-based crc32 foo|hash-balance-factor|hash-balance-factor 0
+hash-balance-factor 100|hash-balance-factor 101|hash-balance-factor -1
 balance roundrobin(3)|balance randon(3)|server t 127.0.0.1:80 id 5|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id
 server t 127.0.0.1:80 id 2147483648|server t 127.0.0.1:80 id 1
 option redispatch|option redispatch 3|no option redispatch|option httpchk|option httpchk /a|option httpchk GET /a
@@ -208,7 +216,9 @@ clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 STRICTER_BACKEND = """
 balance random 3|balance random(3)x|balance randomx|balance first x|server t 127.0.0.1:80 id 5x|default-server id 5
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
-hash-type consistent|log-tag a b|option redispatch -5|option httpchk "GET /a"|option httpchk GET /x HTTP/2
+hash-type consistent djb2 avalanche x|hash-balance-factor 150x|balance hash src_port,ipmask(24)|balance hash src()
+balance hash src,ipmask(24),ipmask(16)|log-tag a b|option redispatch -5|option httpchk "GET /a"
+option httpchk GET /x HTTP/2
 server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80
 server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
@@ -232,6 +242,7 @@ cpu-map auto|log 127.0.0.1 sample 1-1:1 local0|prometheus bind 127.0.0.1:18090|t
 """
 LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]"
 LENIENT_BACKEND = """
+hash-type consistent none|server t 127.0.0.1:80 hash-key id|server t 127.0.0.1:80 hash-key addr-port
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
 """
 LENIENT_SECTIONS = [(FRONTEND + BACKEND).rstrip("\n")]  # no final newline

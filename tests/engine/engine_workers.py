@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from fastlb import _engine
+from fastlb.balance import Candidate, schedule
 from fastlb.config.errors import Report
 from fastlb.config.parser import parse_files
 from fastlb.plan.build import build
@@ -113,8 +114,14 @@ class Workers:
         for slot, server in enumerate(plan.servers):
             self.shm.set_server_limit(slot, server.maxconn, server.minconn, server.maxqueue)
             self.shm.set_server_state(slot, True, server.weight)
-        self.shm.publish_schedule(0, [(slot, server.weight) for slot, server in enumerate(plan.servers)])
+        self.publish(range(len(plan.servers)))
         self.plan_fd = _engine.compile_plan(plan, self.generation, [0], [0], list(range(len(plan.servers))))
+
+    def publish(self, slots: Iterable[int]) -> None:
+        """The schedule of these servers, in the shape that the plan's algorithm asks for; ids count from 1."""
+        backend, weights = self.plan.backends[0], [server.weight for server in self.plan.servers]
+        usable = [Candidate(slot, weights[slot], False, True, slot + 1, (slot + 1) * 4096) for slot in slots]
+        self.shm.publish_schedule(0, *schedule(backend.balance, usable, hash_type=backend.hashing.type))
 
     def _fork(self, number: int) -> int:
         ours, theirs = socket.socketpair()

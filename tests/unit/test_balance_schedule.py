@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastlb.balance import Candidate, eligible, schedule
-from fastlb.plan.model import Balance
+from fastlb.balance import Candidate, Schedule, Shape, eligible, schedule, seed
+from fastlb.config.errors import Location
+from fastlb.plan.hashing import HashKey, HashType
+from fastlb.plan.model import Address, Balance, Server
+
+HASHED = (Balance.SOURCE, Balance.HASH)
 
 
 def candidates(*descriptions: str) -> list[Candidate]:
@@ -49,12 +53,33 @@ def test_allbackups_has_every_usable_backup_share(servers: tuple[str, ...], slot
 
 @pytest.mark.parametrize("balance", [balance for balance in Balance if balance is not Balance.FIRST])
 def test_weights_are_published_as_written(balance: Balance) -> None:
-    assert schedule(balance, candidates("4", "6", "2-")) == (((0, 4), (1, 6)), balance is Balance.SOURCE)
+    shape = Shape.INTERLEAVED if balance in HASHED else Shape.SPREAD
+    assert schedule(balance, candidates("4", "6", "2-")) == Schedule(((0, 4), (1, 6)), shape)
 
 
 def test_first_goes_by_id_and_not_by_weight() -> None:
     servers = [Candidate(slot, 4, False, True, number) for slot, number in enumerate([30, 10, 20])]
     assert schedule(Balance.FIRST, servers).entries == ((1, 1), (2, 1), (0, 1))
+
+
+@pytest.mark.parametrize("balance", HASHED)
+def test_a_ring_has_the_seeds_of_those_who_are_usable(balance: Balance) -> None:
+    servers = [Candidate(slot, 4, False, slot != 1, slot, 100 + slot) for slot in range(3)]
+    assert schedule(balance, servers, hash_type=HashType.CONSISTENT) == (((0, 4), (2, 4)), Shape.RING, (100, 102))
+
+
+def server(name: str, host: str, port: int, key: HashKey, number: int = 1) -> Server:
+    return Server(name, 0, Address("inet", host, port), Location("a.cfg", 1, 1), id=number, hash_key=key)
+
+
+def test_a_seed_depends_on_the_hash_key_alone() -> None:
+    by_id = [seed(server("a", "10.0.0.1", 80, HashKey.ID, number)) for number in (1, 2)]
+    assert by_id == [4096, 8192], "these are HAProxy's"
+    host = seed(server("a", "10.0.0.1", 80, HashKey.ADDR))
+    assert host == seed(server("b", "10.0.0.1", 81, HashKey.ADDR, 2)) != seed(server("a", "10.0.0.2", 80, HashKey.ADDR))
+    both = seed(server("a", "10.0.0.1", 80, HashKey.ADDR_PORT))
+    assert both == seed(server("b", "10.0.0.1", 80, HashKey.ADDR_PORT, 2))
+    assert both not in (host, seed(server("a", "10.0.0.1", 81, HashKey.ADDR_PORT)))
 
 
 @given(st.lists(st.builds(Candidate, st.integers(0, 9), st.integers(0, 256), st.booleans(), st.booleans())))

@@ -55,6 +55,14 @@ listen off
     disabled
     description of building 7
     server s 127.0.0.1:1
+backend hashes
+    balance hash src,ipmask(255.0.255.0,56)
+    hash-type consistent
+    server a 127.0.0.1:1
+    server b 127.0.0.1:2 id 7 hash-key addr
+backend draws
+    server a 127.0.0.1:1
+    balance random(3)
 """
 
 
@@ -119,6 +127,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("source the kernel's choice", "default"),
         ("server s 127.0.0.1:+5", "lb.conf:34"),
         ("server t *", "lb.conf:35"),
+        ("balance hash src,ipmask(255.0.255.0,56)", "lb.conf:42"),
+        ("hash-type consistent sdbm avalanche", "lb.conf:43"),
+        ("hash-balance-factor 0", "default"),
+        ("hash-key addr", "lb.conf:45"),
+        ("id 7", "lb.conf:45"),
+        ("balance random(3)", "lb.conf:48"),
     ],
 )
 def test_a_value_and_its_origin(text: str, origin: str) -> None:

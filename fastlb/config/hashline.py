@@ -1,0 +1,71 @@
+"""``hash-type``, ``hash-balance-factor`` and what ``balance hash`` goes by (HAProxy manual, section 4.2)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from fastlb.config.args import MAX_COUNT, Args
+from fastlb.config.errors import ConfigError, NotSupported, quote
+from fastlb.config.lexer import Word
+from fastlb.config.proxysection import ProxySection
+from fastlb.config.tree import HashedBy, HashTypeLine
+
+HASH_TYPES = ("map-based", "consistent")
+HASH_FUNCTIONS = ("sdbm", "djb2", "wt6", "crc32", "none")
+HASH_KEYS = ("id", "addr", "addr-port")
+_DEFAULT_FUNCTION = "sdbm"
+_FETCHES = ("src", "dst", "src_port", "dst_port")
+_ADDRESSES = ("src", "dst")
+_EXPRESSION = re.compile(r"([a-z_]+)(?:,ipmask\(([^(),]*)(?:,([^(),]*))?\))?")
+_SUPPORTED = "it can be src, dst, src_port or dst_port, and 'src,ipmask(24,64)' or 'dst,ipmask(24,64)'"
+
+
+def parse_hashed_by(args: Args) -> HashedBy:
+    """Read what follows ``balance hash``. Raises ConfigError."""
+    word = args.need("what to hash, such as 'src' or 'src,ipmask(24)'")
+    match = _EXPRESSION.fullmatch(word.text)
+    if match is None or match[1] not in _FETCHES:
+        raise NotSupported(word.location, f"'balance hash' by {quote(word.text)} is not supported yet", _SUPPORTED)
+    fetch, mask4, mask6 = match.groups()
+    if mask4 is None:
+        return HashedBy(fetch)
+    if fetch not in _ADDRESSES:
+        raise ConfigError(word.location, f"{quote(fetch)} is no address: 'ipmask' cannot follow it")
+    return HashedBy(fetch, _mask(word, mask4, 4), None if mask6 is None else _mask(word, mask6, 6))
+
+
+def parse_hash_type(section: ProxySection, args: Args) -> None:
+    """Read ``hash-type TYPE [FUNCTION] [avalanche]``. Raises ConfigError."""
+    kind = args.one_of(HASH_TYPES, "hash type").text
+    if args.peek() is None:
+        line = HashTypeLine(kind, _DEFAULT_FUNCTION, kind == "consistent")
+    else:
+        line = HashTypeLine(kind, args.one_of(HASH_FUNCTIONS, "hash function").text, args.accept("avalanche"))
+    section.set("hash_type", line, args)
+
+
+def parse_hash_factor(section: ProxySection, args: Args) -> None:
+    """Read ``hash-balance-factor PERCENT``. Raises ConfigError."""
+    factor = args.integer(0, MAX_COUNT)
+    if 0 < factor <= 100:
+        message = f"'hash-balance-factor' cannot be '{factor}': it is 0 for no limit, or more than 100 percent"
+        raise ConfigError(args.value_location, message, "with 150, a server has at most 1.5 times the average")
+    section.set("hash_factor", factor, args)
+
+
+def hash_key(args: Args) -> tuple[str, str]:
+    """``hash-key`` of a server."""
+    return "hash_key", args.one_of(HASH_KEYS, "hash key").text
+
+
+def _mask(word: Word, text: str, version: int) -> bytes:
+    """The bytes of a mask, said as a number of bits or as an address."""
+    bits = 32 if version == 4 else 128
+    if text.isascii() and text.isdecimal() and int(text) <= bits:
+        return (((1 << int(text)) - 1) << (bits - int(text))).to_bytes(bits // 8, "big")
+    try:
+        return (ipaddress.IPv4Address(text) if version == 4 else ipaddress.IPv6Address(text)).packed
+    except ValueError:
+        message = f"the IPv{version} mask of 'ipmask' cannot be {quote(text)}"
+        raise ConfigError(word.location, message, f"it is a number of bits within 0 and {bits}, or a mask") from None

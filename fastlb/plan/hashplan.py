@@ -1,0 +1,60 @@
+"""``balance source`` and ``balance hash``, with ``hash-type`` and ``hash-balance-factor``, to a Hashing."""
+
+from __future__ import annotations
+
+from fastlb.config.errors import Location, Report, quote
+from fastlb.config.tree import HashedBy, HashTypeLine, Settings
+from fastlb.plan.hashing import HashFetch, HashFunction, Hashing, HashType
+from fastlb.plan.values import Merged, value_of
+
+_FETCHES = {
+    "src": HashFetch.SRC,
+    "dst": HashFetch.DST,
+    "src_port": HashFetch.SRC_PORT,
+    "dst_port": HashFetch.DST_PORT,
+}
+_FUNCTIONS = {
+    "none": HashFunction.WORDS,
+    "sdbm": HashFunction.SDBM,
+    "djb2": HashFunction.DJB2,
+    "wt6": HashFunction.WT6,
+    "crc32": HashFunction.CRC32,
+}
+_DEFAULT_TYPE = HashTypeLine("map-based", "sdbm", False)
+_HASHED = ("source", "hash")
+_NO_RING = "without a 'balance' that hashes and 'hash-type consistent'"
+
+
+def plan_hashing(settings: Settings) -> Hashing:
+    """How the section hashes, if it does. ``source`` knows no function, only what comes after it."""
+    line = value_of(settings.hash_type, _DEFAULT_TYPE)
+    by = (settings.balance.value.by if settings.balance else None) or HashedBy("src")
+    is_source = settings.balance is None or settings.balance.value.algorithm == "source"
+    return Hashing(
+        type=HashType(line.type),
+        fetch=_FETCHES[by.fetch],
+        function=HashFunction.WORDS if is_source else _FUNCTIONS[line.function],
+        avalanche=line.avalanche,
+        mask4=by.mask4,
+        mask6=by.mask6,
+        factor=value_of(settings.hash_factor, 0),
+    )
+
+
+def advise_hashing(merged: Merged, report: Report) -> None:
+    """Warn about what is said in the section itself and has no effect in it."""
+    own, settings = merged.proxy.own, merged.settings
+    hashes = settings.balance is not None and settings.balance.value.algorithm in _HASHED
+    is_ring = hashes and settings.hash_type is not None and settings.hash_type.value.type == "consistent"
+    if own.hash_type is not None and not hashes:
+        _no_effect("hash-type", "without 'balance source' or 'balance hash'", own.hash_type.location, report)
+    if own.hash_factor is not None and own.hash_factor.value and not is_ring:
+        _no_effect("hash-balance-factor", _NO_RING, own.hash_factor.location, report)
+    for line in merged.proxy.servers:
+        if line.own.hash_key is not None and not is_ring:
+            _no_effect("hash-key", _NO_RING, line.own.hash_key.location, report)
+            return
+
+
+def _no_effect(name: str, why: str, location: Location, report: Report) -> None:
+    report.warning(location, f"{quote(name)} has no effect {why}")
