@@ -1,4 +1,4 @@
-# The compiled engine. Python objects exist only in the last seven files (the master's side and the
+# The compiled engine. Python objects exist only in the last eight files (the master's side and the
 # Engine class); everything else runs without the GIL.
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -77,6 +77,8 @@ cdef enum:
     SHAPE_SPREAD = 0
     SHAPE_INTERLEAVED = 1
     SHAPE_RING = 2
+    SHAPE_MAGLEV = 3
+    NO_SLOT = 0xffff
     RUN_IS_CONTROL = 1
     RUN_IS_DRAINED = 2
     RUN_IS_TIMEOUT = 3
@@ -119,6 +121,7 @@ include "loop.pxi"
 include "compile.pxi"
 include "schedule.pxi"
 include "ring.pxi"
+include "maglev.pxi"
 include "publish.pxi"
 include "memory.pxi"
 include "views.pxi"

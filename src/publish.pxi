@@ -21,6 +21,16 @@ cdef int publish_list(shm_control *control, _Arena arena, uint32_t backend, orde
     return 0
 
 
+cdef int publish_maglev(shm_control *control, _Arena arena, uint32_t backend, entries, seeds, uint32_t cells) except -1:
+    cdef uint64_t offset
+    if cells <= len(entries):
+        raise ValueError(f"{cells} cells are too few for {len(entries)} servers")
+    offset = arena.place(backend, cells)
+    _maglev(entries, seeds, &control.arena[0] + offset, cells)
+    store_release(&control.backends[backend].schedule, offset << 32 | cells)
+    return 0
+
+
 cdef int publish_ring(shm_control *control, _Arena arena, uint32_t backend, entries, seeds) except -1:
     cdef uint64_t length = 0
     cdef uint64_t *nodes = _ring(entries, seeds, &length)

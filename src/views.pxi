@@ -122,18 +122,21 @@ cdef class Shm:
             store_relaxed(&self.control.servers[<uint32_t>slot].cut, number << CUT_ORDER_SHIFT | <uint64_t>cause)
         store_release(&self.control.cuts, number)
 
-    def publish_schedule(self, backend, entries, shape=SHAPE_SPREAD, seeds=()):
+    def publish_schedule(self, backend, entries, shape=SHAPE_SPREAD, seeds=(), cells=0):
         """Who takes connections of a backend, as [(slot of a server, weight ≥ 1), …]; empty for nobody.
 
         Shape 0: the turns are spread as evenly as they can be. 1: as in HAProxy's map for ``balance source`` (up to 64
         million servers × cells; beyond, the map would take the master too long and is spread, too). 2: a hash ring,
-        with a seed for each entry; up to a million nodes, beyond it fewer for each server.
+        with a seed for each entry; up to a million nodes, beyond it fewer for each server. 3: a Maglev table of that
+        many cells, a prime, from seeds.
         """
         self.check(backend, MAX_BACKENDS_C)
         self.backend_high = max(self.backend_high, backend + 1)
         publish_weights(self.control, backend, entries)
         if shape == SHAPE_RING and entries:
             publish_ring(self.control, self.arena, backend, entries, seeds)
+        elif shape == SHAPE_MAGLEV and entries:
+            publish_maglev(self.control, self.arena, backend, entries, seeds, cells)
         else:
             order = _order(entries, shape == SHAPE_INTERLEAVED) if entries else []
             publish_list(self.control, self.arena, backend, order)

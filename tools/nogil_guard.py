@@ -20,7 +20,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What Python calls: objects, exceptions, then down.
-PYTHON_SIDE = {"compile.pxi", "memory.pxi", "publish.pxi", "ring.pxi", "schedule.pxi", "views.pxi", "worker.pxi"}
+PYTHON_SIDE = {
+    "compile.pxi",
+    "maglev.pxi",
+    "memory.pxi",
+    "publish.pxi",
+    "ring.pxi",
+    "schedule.pxi",
+    "views.pxi",
+    "worker.pxi",
+}
 GENERATED = ROOT / "build/cython-release/src/engine.c"
 
 HEADER = re.compile(

@@ -11,7 +11,7 @@ from fastlb.config.lexer import Word
 from fastlb.config.proxysection import ProxySection
 from fastlb.config.tree import HashedBy, HashTypeLine
 
-HASH_TYPES = ("map-based", "consistent")
+HASH_TYPES = ("map-based", "consistent", "maglev")
 HASH_FUNCTIONS = ("sdbm", "djb2", "wt6", "crc32", "none")
 HASH_KEYS = ("id", "addr", "addr-port")
 _DEFAULT_FUNCTION = "sdbm"
@@ -39,9 +39,10 @@ def parse_hash_type(section: ProxySection, args: Args) -> None:
     """Read ``hash-type TYPE [FUNCTION] [avalanche]``. Raises ConfigError."""
     kind = args.one_of(HASH_TYPES, "hash type").text
     if args.peek() is None:
-        line = HashTypeLine(kind, _DEFAULT_FUNCTION, kind == "consistent")
+        line = HashTypeLine(kind, _DEFAULT_FUNCTION, kind != "map-based")
     else:
-        line = HashTypeLine(kind, args.one_of(HASH_FUNCTIONS, "hash function").text, args.accept("avalanche"))
+        function = args.one_of(HASH_FUNCTIONS, "hash function").text
+        line = HashTypeLine(kind, function, args.accept("avalanche") or kind == "maglev")
     section.set("hash_type", line, args)
 
 

@@ -132,7 +132,7 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
             "shutdown-backup-sessions",
             "the sessions of the backup servers end when the server comes up",
         ),
-        "hash-key": Keyword(hash_key, "id | addr | addr-port", "what its places in a hash table follow from (id)"),
+        "hash-key": Keyword(hash_key, "id | addr | addr-port", "what its places in a hash table follow from"),
     },
     not_yet=known.SERVER_NOT_YET,
     ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fastlb.balance import DYNAMIC, Candidate, Schedule, Shape, schedule, seed, shape
+from fastlb.balance import DYNAMIC, Candidate, Rule, Schedule, maglev_cells, schedule, seeds
 from fastlb.health.warmup import warm_weights
 from fastlb.health.watch import Watch
 from fastlb.plan.model import Backend
@@ -21,11 +21,13 @@ class Group:
     published: Schedule | None = None
     actives: int = field(init=False)
     backups: int = field(init=False)
+    rule: Rule = field(init=False)
     seeds: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        is_ring = shape(self.backend.balance, self.backend.hashing.type) is Shape.RING
-        self.seeds = tuple(seed(watch.server) if is_ring else 0 for watch in self.watches)
+        servers, hash_type = [watch.server for watch in self.watches], self.backend.hashing.type
+        self.rule = Rule(self.backend.balance, self.backend.allbackups, hash_type, maglev_cells(servers))
+        self.seeds = seeds(servers, hash_type)
         self.actives = sum(watch.usable and not watch.server.backup for watch in self.watches)
         self.backups = sum(watch.usable and watch.server.backup for watch in self.watches)
 
@@ -51,11 +53,9 @@ class Group:
 
     def schedule(self) -> Schedule:
         return schedule(
-            self.backend.balance,
+            self.rule,
             [
                 Candidate(w.slot, weight, w.server.backup, w.up, w.server.id, own)
                 for w, weight, own in zip(self.watches, self.weights(), self.seeds, strict=True)
             ],
-            self.backend.allbackups,
-            self.backend.hashing.type,
         )

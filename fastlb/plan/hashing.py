@@ -12,6 +12,7 @@ class HashType(Enum):
 
     MAP = "map-based"
     CONSISTENT = "consistent"
+    MAGLEV = "maglev"
 
 
 class HashFetch(IntEnum):
@@ -34,8 +35,9 @@ class HashFunction(IntEnum):
 
 
 class HashKey(Enum):
-    """What the places of a server in the table follow from."""
+    """What the places of a server in the table follow from. NAME is what a Maglev table has unless another is said."""
 
+    NAME = "name"
     ID = "id"
     ADDR = "addr"
     ADDR_PORT = "addr-port"

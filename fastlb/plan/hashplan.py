@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fastlb.config.errors import Location, Report, quote
-from fastlb.config.tree import HashedBy, HashTypeLine, Settings
-from fastlb.plan.hashing import HashFetch, HashFunction, Hashing, HashType
+from fastlb.config.tree import HashedBy, HashTypeLine, ServerOptions, Settings
+from fastlb.plan.hashing import HashFetch, HashFunction, Hashing, HashKey, HashType
 from fastlb.plan.values import Merged, value_of
 
 _FETCHES = {
@@ -22,7 +22,7 @@ _FUNCTIONS = {
 }
 _DEFAULT_TYPE = HashTypeLine("map-based", "sdbm", False)
 _HASHED = ("source", "hash")
-_NO_RING = "without a 'balance' that hashes and 'hash-type consistent'"
+_HASHED_TO = "without a 'balance' that hashes and {}"
 
 
 def plan_hashing(settings: Settings) -> Hashing:
@@ -41,18 +41,26 @@ def plan_hashing(settings: Settings) -> Hashing:
     )
 
 
+def hash_key(options: ServerOptions, settings: Settings) -> HashKey:
+    """What a server's places follow from: its id as in HAProxy, but its name in a Maglev table, which is our own."""
+    line = value_of(settings.hash_type, _DEFAULT_TYPE)
+    return HashKey(value_of(options.hash_key, "name" if line.type == "maglev" else "id"))
+
+
 def advise_hashing(merged: Merged, report: Report) -> None:
     """Warn about what is said in the section itself and has no effect in it."""
     own, settings = merged.proxy.own, merged.settings
     hashes = settings.balance is not None and settings.balance.value.algorithm in _HASHED
-    is_ring = hashes and settings.hash_type is not None and settings.hash_type.value.type == "consistent"
+    kind = settings.hash_type.value.type if hashes and settings.hash_type else ""
     if own.hash_type is not None and not hashes:
         _no_effect("hash-type", "without 'balance source' or 'balance hash'", own.hash_type.location, report)
-    if own.hash_factor is not None and own.hash_factor.value and not is_ring:
-        _no_effect("hash-balance-factor", _NO_RING, own.hash_factor.location, report)
+    if own.hash_factor is not None and own.hash_factor.value and kind != "consistent":
+        _no_effect("hash-balance-factor", _HASHED_TO.format("'hash-type consistent'"), own.hash_factor.location, report)
     for line in merged.proxy.servers:
-        if line.own.hash_key is not None and not is_ring:
-            _no_effect("hash-key", _NO_RING, line.own.hash_key.location, report)
+        if line.own.hash_key is not None and kind not in ("consistent", "maglev"):
+            _no_effect(
+                "hash-key", _HASHED_TO.format("'hash-type consistent' or 'maglev'"), line.own.hash_key.location, report
+            )
             return
 
 

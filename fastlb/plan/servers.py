@@ -16,7 +16,7 @@ from fastlb.config.tree import (
     SlowStart,
     merged_options,
 )
-from fastlb.plan.hashing import HashKey
+from fastlb.plan.hashplan import hash_key
 from fastlb.plan.model import (
     DEFAULT_FALL,
     DEFAULT_INTER_MS,
@@ -107,7 +107,7 @@ class ServerPlanner:
             minconn=minconn,
             maxqueue=value_of(options.maxqueue, 0),
             track=value_of(options.track, None),
-            hash_key=HashKey(value_of(options.hash_key, "id")),
+            hash_key=hash_key(options, merged.settings),
             check=self._check(line, options, merged.settings, address),
             source=source,
             user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,

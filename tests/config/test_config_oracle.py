@@ -242,7 +242,8 @@ cpu-map auto|log 127.0.0.1 sample 1-1:1 local0|prometheus bind 127.0.0.1:18090|t
 """
 LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]"
 LENIENT_BACKEND = """
-hash-type consistent none|server t 127.0.0.1:80 hash-key id|server t 127.0.0.1:80 hash-key addr-port
+hash-type consistent none|hash-type maglev|hash-type maglev wt6
+server t 127.0.0.1:80 hash-key id|server t 127.0.0.1:80 hash-key addr-port
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
 """
 LENIENT_SECTIONS = [(FRONTEND + BACKEND).rstrip("\n")]  # no final newline

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fastlb.plan.hashing import HashFetch, HashFunction, Hashing, HashType
+from fastlb.plan.hashing import HashFetch, HashFunction, Hashing, HashKey, HashType
 from fastlb.plan.load import LoadResult
 from fastlb.plan.model import Plan
 
@@ -25,6 +25,8 @@ def plan_of(load_text: LoadText, lines: str) -> Plan:
         ("balance source", Hashing()),
         ("balance source\n hash-type consistent", Hashing(HashType.CONSISTENT, avalanche=True)),
         ("balance source\n hash-type consistent djb2", Hashing(HashType.CONSISTENT)),
+        ("balance source\n hash-type maglev", Hashing(HashType.MAGLEV, avalanche=True)),
+        ("balance source\n hash-type maglev crc32", Hashing(HashType.MAGLEV, avalanche=True)),
         ("balance hash src", Hashing(function=HashFunction.SDBM)),
         (
             "balance hash dst_port\n hash-type map-based crc32 avalanche",
@@ -54,3 +56,11 @@ def test_ids_of_servers_count_the_lines_and_pass_over_what_is_taken(load_text: L
     said = ["", " id 3", "", "", " id 9", ""]
     plan = plan_of(load_text, "".join(f" server s{n} 127.0.0.1:1{one}\n" for n, one in enumerate(said)))
     assert [server.id for server in plan.servers] == [1, 3, 4, 5, 9, 7]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("map-based", HashKey.ID), ("consistent", HashKey.ID), ("maglev", HashKey.NAME)]
+)
+def test_what_a_servers_places_follow_from(kind: str, key: HashKey, load_text: LoadText) -> None:
+    lines = f" balance source\n hash-type {kind}\n server a 127.0.0.1:1\n server b 127.0.0.1:2 hash-key addr-port\n"
+    assert [server.hash_key for server in plan_of(load_text, lines).servers] == [key, HashKey.ADDR_PORT]

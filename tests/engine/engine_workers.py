@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from fastlb import _engine
-from fastlb.balance import Candidate, schedule
+from fastlb.balance import Candidate, Rule, schedule
 from fastlb.config.errors import Report
 from fastlb.config.parser import parse_files
 from fastlb.plan.build import build
@@ -121,7 +121,7 @@ class Workers:
         """The schedule of these servers, in the shape that the plan's algorithm asks for; ids count from 1."""
         backend, weights = self.plan.backends[0], [server.weight for server in self.plan.servers]
         usable = [Candidate(slot, weights[slot], False, True, slot + 1, (slot + 1) * 4096) for slot in slots]
-        self.shm.publish_schedule(0, *schedule(backend.balance, usable, hash_type=backend.hashing.type))
+        self.shm.publish_schedule(0, *schedule(Rule(backend.balance, hash_type=backend.hashing.type), usable))
 
     def _fork(self, number: int) -> int:
         ours, theirs = socket.socketpair()
