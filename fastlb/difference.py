@@ -17,10 +17,11 @@ AT_NEXT_START = ("nofile", "daemon", "pidfile")
 # What concerns only the next choice of a server, or the master itself; everything else belongs to the session.
 _AT_ONCE = {
     "maxconn", "weight", "backup", "disabled", "balance", "draws", "hashing", "hash_key", "allbackups", "description",
-    "id", "guid", "backlog", "tfo", "defer_accept", "mode", "uid", "gid", "name",
+    "id", "guid", "backlog", "tfo", "defer_accept", "mode", "uid", "gid", "name", "minconn", "maxqueue", "fullconn",
+    "slowstart_ms", "slowstart_new", "shutdown_when_down", "shutdown_backups_when_up", "track", "log_health_checks",
 }  # fmt: skip
 # Numbers of the plan, and what says nothing by itself.
-_NUMBERING = {"name", "location", "first_server", "server_count", "is_listen", "key", "frontend", "groups"}
+_NUMBERING = {"name", "location", "first_server", "server_count", "is_listen", "key", "frontend", "groups", "tracked"}
 _RESOLVED = {"backend", "logs", "session_log"}  # compared by what they refer to
 _FOLLOW = ("fastinter_ms", "downinter_ms", "connect_ms")  # the same as 'inter', unless they are said
 _GO_ON = "go on until they end"

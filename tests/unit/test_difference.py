@@ -136,7 +136,18 @@ def test_what_needs_a_restart() -> None:
 
 
 # Numbers that the plan gives itself (most ids of servers are), and what is named by the part that has it.
-SILENT = {"name", "location", "first_server", "server_count", "is_listen", "frontend", "backend", "key", "workers"}
+SILENT = {
+    "name",
+    "location",
+    "first_server",
+    "server_count",
+    "is_listen",
+    "frontend",
+    "backend",
+    "key",
+    "workers",
+    "tracked",
+}
 
 
 @pytest.mark.parametrize("part", ["frontends", "backends", "servers", "binds"])
@@ -154,3 +165,18 @@ def test_no_field_is_forgotten(part: str) -> None:
         changed = replace(first, **{field.name: None if field.name == "check" else 12_345})
         new = replace(old, **{part: (changed, *getattr(old, part)[1:])})
         assert len(difference.changes(old, new)) == 1, field.name
+
+
+def test_what_concerns_the_state_of_servers_counts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the number of a tracked server is none of the reader's business."""
+    monkeypatch.chdir(tmp_path)
+    tracking = TEXT.replace("server b 10.0.0.2:80", "server b 10.0.0.2:80 track a")
+    first = plan(tracking)
+    second = plan(
+        tracking.replace("    server a", "    server z 10.0.0.9:80\n    server a").replace(
+            "track a", "track a maxqueue 5 slowstart 10s on-marked-down shutdown-sessions"
+        )
+    )
+    told = [change.text for change in difference.changes(first, second) if "server app/b" in change.text]
+    assert len(told) == 3
+    assert all(text.endswith("at once") for text in told), told
