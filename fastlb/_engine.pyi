@@ -32,6 +32,12 @@ RUN_TIMEOUT: Final[int]
 
 def histogram_bound_us(cell: int) -> int: ...
 def shm_create() -> int: ...
+def proxy_header(
+    version: int,
+    crc32c: bool = False,
+    source: tuple[str, int] | None = None,
+    destination: tuple[str, int] | None = None,
+) -> bytes: ...
 def compile_plan(
     plan: Plan,
     generation: int,

@@ -127,12 +127,18 @@ cdef int _source_row(plan_source *row, source) except -1:
     return 0
 
 
+cdef uint32_t _send_proxy(server):
+    cdef uint32_t version = SEND_PROXY_V2 if server.proxy_version == 2 else SEND_PROXY_V1
+    return version | (SEND_PROXY_CRC32C if server.proxy_crc32c else 0) if server.proxy_version else 0
+
+
 cdef bytes _server_row(server, uint32_t slot, names):
     cdef plan_server row
     cdef bytes address = _sockaddr(server.address)
     memset(&row, 0, sizeof(row))
     row.slot = slot
     row.backend = server.backend
+    row.send_proxy = _send_proxy(server)
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))
     row.name = _name(names, server.name)

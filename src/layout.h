@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAYOUT_VERSION 3u
+#define LAYOUT_VERSION 4u
 #define SHM_MAGIC 0x666173746c622d73ull  /* "fastlb-s" */
 #define PLAN_MAGIC 0x666173746c622d70ull /* "fastlb-p" */
 
@@ -346,6 +346,11 @@ struct plan_backend {
 #define SERVER_CLIENTS_ADDRESS 4u /* the one that the client wanted to reach */
 #define SERVER_CLIENTS_PORT 8u    /* likewise, plus port_offset */
 
+/* The PROXY header that a server is sent. */
+#define SEND_PROXY_V1 1u
+#define SEND_PROXY_V2 2u
+#define SEND_PROXY_CRC32C 4u
+
 /* Where connections to a server come from. */
 struct plan_source {
     uint32_t address_size; /* 0: any address */
@@ -364,6 +369,7 @@ struct plan_server {
     uint32_t flags; /* 0: nothing to do but to connect */
     uint32_t user_timeout_ms;
     int32_t port_offset;
+    uint32_t send_proxy; /* 0: no header */
     uint32_t address_size;
     uint8_t address[112];
     struct plan_name name;

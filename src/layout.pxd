@@ -25,6 +25,9 @@ cdef extern from "layout.h" nogil:
     const uint32_t SERVER_USER_TIMEOUT
     const uint32_t SERVER_CLIENTS_ADDRESS
     const uint32_t SERVER_CLIENTS_PORT
+    const uint32_t SEND_PROXY_V1
+    const uint32_t SEND_PROXY_V2
+    const uint32_t SEND_PROXY_CRC32C
     const uint32_t NO_INDEX
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
@@ -312,6 +315,7 @@ cdef extern from "layout.h" nogil:
         uint32_t flags
         uint32_t user_timeout_ms
         int32_t port_offset
+        uint32_t send_proxy
         uint32_t address_size
         uint8_t *address
         plan_name name

@@ -97,6 +97,14 @@ ctypedef struct address_t:
     uint16_t port
     uint8_t bytes[16]
 
+# The addresses of a PROXY header; both are of one family.
+ctypedef struct endpoints_t:
+    uint16_t family       # AF_INET, AF_INET6, or 0 when it names none
+    uint16_t source_port
+    uint16_t destination_port
+    uint8_t source[16]
+    uint8_t destination[16]
+
 # What is not touched while bytes move.
 ctypedef struct cold_t:
     uint64_t accepted_us
@@ -120,6 +128,7 @@ ctypedef struct cold_t:
     address_t source      # of our end towards the server, where a log line shows it
     uint64_t number       # of the session, where a log line shows it
     uint8_t logged        # its line has been written
+    uint16_t header_bytes  # of a PROXY header, sent to the server by this attempt
 
 # ---- the kernel as the mover (kernel.pxi) ---------------------------------------------------------------------
 cdef enum:

@@ -123,6 +123,10 @@ class ServerOptions:
     slowstart: Said[SlowStart] | None = None
     shutdown_when_down: Said[bool] | None = None
     shutdown_backups_when_up: Said[bool] | None = None
+    send_proxy: Said[bool] | None = None
+    send_proxy_v2: Said[bool] | None = None
+    proxy_crc32c: Said[bool] | None = None
+    check_send_proxy: Said[bool] | None = None
 
 
 NO_OPTIONS = ServerOptions()

@@ -247,7 +247,7 @@ class Check:
     """How a server's health is probed. Times as HAProxy counts them: from the end of one check to the next start.
 
     ``connect_ms`` bounds the connect; ``read_ms`` bounds what follows it, and 0 means that the whole check shares
-    ``connect_ms``. ``request`` is what an HTTP check sends.
+    ``connect_ms``. ``request`` is what an HTTP check sends; ``proxy_version`` and ``proxy_crc32c`` are a Server's.
     """
 
     kind: CheckKind
@@ -262,6 +262,8 @@ class Check:
     request: bytes = b""
     source: Source | None = None
     init_state: InitState = InitState.UP
+    proxy_version: int = 0
+    proxy_crc32c: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,8 @@ class Server:
     after it came up, 0 for not at all; with ``slowstart_new`` also after a reload has added it. ``minconn`` is less
     than ``maxconn``, or 0: the limit does not follow the load. ``maxqueue`` limits who waits for this very server.
     ``track`` is the name of the server whose state it takes over, ``tracked`` its index, or -1.
+
+    ``proxy_version`` is that of the PROXY header it is sent, 0 for none; ``proxy_crc32c`` adds a checksum to version 2.
     """
 
     name: str
@@ -300,6 +304,8 @@ class Server:
     slowstart_new: bool = False
     shutdown_when_down: bool = False
     shutdown_backups_when_up: bool = False
+    proxy_version: int = 0
+    proxy_crc32c: bool = False
 
 
 @dataclass(frozen=True, slots=True)

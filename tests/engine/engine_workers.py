@@ -55,8 +55,11 @@ def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: in
     limits = {key: backend.pop(key) for key in ("minconn", "maxqueue") if key in backend}
     weights = weights or [1] * len(ports)
     frontend = {key: backend.pop(key) for key in ("client_ms", "client_fin_ms", "session_log") if key in backend}
+    server = {key: backend.pop(key) for key in ("proxy_version", "proxy_crc32c") if key in backend}
     servers = tuple(
-        Server(f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn, **limits)
+        Server(
+            f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn, **limits, **server
+        )
         for i, port in enumerate(ports)
     )
     back = replace(Backend("be", Balance.ROUNDROBIN, 0, len(servers), HERE), **backend)

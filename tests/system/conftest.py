@@ -98,14 +98,14 @@ def puppet(ports: Ports) -> Iterator[Callable[..., Puppet]]:
 
 
 @pytest.fixture
-def nginx(ports: Ports, directory: Path) -> Iterator[Callable[[str], Nginx]]:
+def nginx(ports: Ports, directory: Path) -> Iterator[Callable[..., Nginx]]:
     """``nginx("one")`` is a web server whose page is its name."""
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
     started: list[Nginx] = []
 
-    def start(name: str) -> Nginx:
-        started.append(Nginx(name, directory / name, ports.take()))
+    def start(name: str, proxied: bool = False) -> Nginx:
+        started.append(Nginx(name, directory / name, ports.take(), proxied))
         return started[-1]
 
     yield start

@@ -22,13 +22,14 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{proxied};
         location = /healthy {{
             if (-f {directory}/302) {{ return 302 /elsewhere; }}
             if (-f {directory}/404) {{ return 404; }}
             if (-f {directory}/503) {{ return 503; }}
             return 200 "fine\\n";
         }}
+        location = /who {{ return 200 "$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port\\n"; }}
         location / {{ return 200 "{name}\\n"; }}
     }}
 }}
@@ -36,13 +37,14 @@ http {{
 
 
 class Nginx:
-    """One running nginx; ``str()`` is its address."""
+    """One running nginx; ``str()`` is its address. ``proxied``: it expects PROXY headers; /who repeats them."""
 
-    def __init__(self, name: str, directory: Path, port: int) -> None:
+    def __init__(self, name: str, directory: Path, port: int, proxied: bool = False) -> None:
         directory.mkdir(mode=0o755)
         self._directory, self._port = directory, port
         config = directory / "nginx.conf"
-        config.write_text(CONFIG.format(directory=directory, port=port, name=name))
+        text = CONFIG.format(directory=directory, port=port, name=name, proxied=" proxy_protocol" if proxied else "")
+        config.write_text(text)
         command = ["nginx", "-c", str(config), "-e", str(directory / "error.log")]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=without_preload())
         eventually(lambda: listening(("127.0.0.1", port)) or self._process.poll() is not None, "nginx listens")
