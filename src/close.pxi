@@ -103,6 +103,7 @@ cdef void session_poison(worker_t *w, session_t *s) noexcept nogil:
     cdef uint32_t ready_next = s.ready_next
     cdef uint8_t ready = s.ready
     debug_poison(&w.colds[session_index(w, s)], sizeof(cold_t))
+    debug_poison(&w.headers[session_index(w, s)], sizeof(header_t))
     debug_poison(s, sizeof(session_t))
     s.generation = generation
     s.ready_next = ready_next
@@ -132,7 +133,7 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     session_close_end(&s.server, reset_server)
     timer_unlink(w, index)
     session_leave_backend(w, s, state)
-    if s.frontend.log & LOG_AT_END:
+    if s.frontend.log & LOG_AT_END and cause != CAUSE_PROXY_HEADER:
         log_ended(w, s)
     sub(&w.row.frontends[s.frontend.slot].sessions, 1)
     sub(&w.row.counters.sessions, 1)

@@ -54,7 +54,20 @@ enum cause {
     CAUSE_SERVER_DOWN = 19, /* on-marked-down shutdown-sessions */
     CAUSE_SERVER_UP = 20,   /* on-marked-up shutdown-backup-sessions: an active server is back */
     CAUSE_QUEUE_FULL = 21,  /* maxqueue */
-    CAUSE_COUNT = 22,
+    CAUSE_PROXY_HEADER = 22,
+    CAUSE_COUNT = 23,
+};
+
+/* ---- why a client's PROXY header was refused; the order is that of HEADER_REFUSALS in proxytools.pxi ---- */
+enum refusal {
+    REFUSED_CLOSED = 0,
+    REFUSED_ERROR = 1,
+    REFUSED_TIMEOUT = 2,
+    REFUSED_TRUNCATED = 3,
+    REFUSED_MISSING = 4,
+    REFUSED_INVALID = 5,
+    REFUSED_PROTOCOL = 6,
+    REFUSED_COUNT = 7,
 };
 
 /* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */
@@ -126,6 +139,7 @@ struct frontend_row {
     uint64_t sent_bytes_total;
     uint64_t undelivered_bytes_total;
     uint64_t ended_total[MAX_CAUSES];
+    uint64_t headers_refused_total[REFUSED_COUNT];
 };
 
 struct backend_row {
@@ -230,6 +244,7 @@ _Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the
 
 #define FRONTEND_KERNEL_SPLICE 8u
 #define BACKEND_KERNEL_SPLICE 1u
+#define BIND_ACCEPT_PROXY 1u
 
 struct plan_name {
     uint32_t offset;
@@ -307,6 +322,8 @@ struct plan_line {
 
 struct plan_bind {
     uint32_t frontend;
+    uint32_t flags;
+    struct plan_name name; /* in log lines */
 };
 
 struct plan_frontend {
@@ -319,6 +336,7 @@ struct plan_frontend {
     struct plan_line line;
     struct plan_line error_line; /* empty: the same */
     struct plan_line data;       /* structured data of rfc5424 before it */
+    uint32_t client_hs_ms; /* for a PROXY header */
     struct plan_name name;
 };
 

@@ -73,7 +73,7 @@ cdef uint32_t header_make_v2(endpoints_t *ends, bint with_crc32c, uint8_t *room)
 
 
 cdef uint32_t header_make(uint32_t wanted, endpoints_t *ends, uint8_t *room) noexcept nogil:
-    # Size of the header that is made, as a server's `send_proxy` says it. `room` has HEADER_ROOM bytes. As in HAProxy, the second
+    # Size of the header that is made as a server's `send_proxy` says, in HEADER_ROOM bytes. As in HAProxy, the second
     # version wins, and addresses that are not known make it "UNKNOWN" in the first and "LOCAL" in the second.
     if wanted & SEND_PROXY_V2:
         return header_make_v2(ends, wanted & SEND_PROXY_CRC32C != 0, room)

@@ -108,12 +108,11 @@ BALANCE_REFUSED = because(
     "it concerns HTTP: use roundrobin, static-rr, leastconn or source", "hdr log-hash log-sticky uri url_param"
 )
 
-TIMEOUT_NOT_YET = words("client-hs")
 TIMEOUT_IGNORED = because(HTTP_ONLY, "http-request http-keep-alive tarpit")
 
 _TLS_HINT = "fastlb does not terminate TLS: encrypted connections pass through in 'mode tcp' without it"
 BIND_NOT_YET = words(
-    """accept-netscaler-cip accept-proxy cc expose-fd guid-prefix idle-ping label level
+    """accept-netscaler-cip cc expose-fd guid-prefix idle-ping label level
     maxconn namespace nbconn severity-output shards tcp-md5sig tcp-ss thread"""
 )
 BIND_IGNORED = {

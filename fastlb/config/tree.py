@@ -79,6 +79,7 @@ class BindLine:
     transparent: Said[bool] | None = None
     mss: Said[int] | None = None
     user_timeout: Said[int] | None = None
+    accept_proxy: Said[bool] | None = None
     mode: Said[int] | None = None
     user: Said[str] | None = None
     uid: Said[int] | None = None
@@ -239,6 +240,7 @@ class Settings:
     server: Said[int] | None = None
     check_timeout: Said[int] | None = None
     client_fin: Said[int] | None = None
+    client_hs: Said[int] | None = None
     server_fin: Said[int] | None = None
     tunnel: Said[int] | None = None
     queue: Said[int] | None = None

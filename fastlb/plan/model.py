@@ -93,6 +93,8 @@ class Bind:
     """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets.
 
     ``mss`` and ``user_timeout_ms`` 0: the kernel's own.
+    ``label`` is its name, id or number within the frontend, for log lines. ``accept_proxy``: clients must begin with a
+    PROXY header.
     """
 
     key: str
@@ -114,6 +116,8 @@ class Bind:
     gid: int | None = None
     name: str | None = None
     id: int | None = None
+    label: str = "1"
+    accept_proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,10 @@ class SessionLog:
 
 @dataclass(frozen=True, slots=True)
 class Frontend:
-    """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``)."""
+    """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``).
+
+    ``client_hs_ms`` 0: as long as ``client_ms``.
+    """
 
     name: str
     backend: int
@@ -170,6 +177,7 @@ class Frontend:
     maxconn: int = 0
     client_ms: int = 0
     client_fin_ms: int = 0
+    client_hs_ms: int = 0
     logs: tuple[int, ...] = ()
     log_tag: str | None = None
     session_log: SessionLog = SessionLog()

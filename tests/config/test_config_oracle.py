@@ -81,6 +81,8 @@ option tcplog clf
 bind :18081 name a id 3|bind :18081 name|bind :18081 id|bind :18081 id 0|description a b|description|id 5|id 0|id x
 id 5 6|id|enabled|enabled x|disabled x|no disabled
 bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
+bind :18081 accept-proxy|bind /x accept-proxy mode 660|bind :18081 accept-proxy defer-accept tfo
+bind :18081 accept-proxy x
 """
 AGREED_BACKEND = """
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
@@ -231,7 +233,9 @@ STRICTER_SECTIONS = [
 LENIENT_GLOBAL = """
 cpu-map auto|log 127.0.0.1 sample 1-1:1 local0|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash
 """
-LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]"
+LENIENT_FRONTEND = (
+    "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]|timeout client-hs 3s"
+)
 LENIENT_BACKEND = """
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
 """

@@ -317,6 +317,16 @@ def test_to_say_what_an_ipv6_socket_is_anyway_is_no_other_socket(load_text: Load
     assert dual.key != only.key
 
 
+def test_who_must_begin_with_a_proxy_header(load_text: LoadText) -> None:
+    binds = " bind :81,:82 accept-proxy\n bind /run/x accept-proxy\n bind :83 name mail\n bind :84 id 77\n"
+    text = f"{TIMEOUTS}{LISTEN}{binds} timeout client-hs 500\n"
+    plan = plan_of(load_text, f"{text} server s 10.0.0.1:80\nlisten m\n bind :90\n server s 10.0.0.1:80\n")
+    assert [(bind.label, bind.accept_proxy) for bind in plan.binds] == [
+        ("1", False), ("2", True), ("3", True), ("4", True), ("mail", False), ("77", False), ("1", False),
+    ]  # fmt: skip
+    assert [frontend.client_hs_ms for frontend in plan.frontends] == [500, 0]
+
+
 def test_metrics_in_both_ways(load_text: LoadText) -> None:
     text = (
         "global\n prometheus bind 127.0.0.1:9101\n prometheus bind [::1]:9101 path /m\n"

@@ -36,15 +36,31 @@ http {{
 """
 
 
-class Nginx:
-    """One running nginx; ``str()`` is its address. ``proxied``: it expects PROXY headers; /who repeats them."""
+FRONT = """
+load_module modules/ngx_stream_module.so;
+daemon off;
+master_process off;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log;
+events {{ worker_connections 512; }}
+stream {{ server {{ listen 127.0.0.1:{port}; proxy_pass 127.0.0.1:{to}; proxy_protocol on; }} }}
+"""
+STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
-    def __init__(self, name: str, directory: Path, port: int, proxied: bool = False) -> None:
+
+class Nginx:
+    """One running nginx; ``str()`` is its address. ``proxied``: it expects PROXY headers; /who repeats them.
+
+    With ``to`` it is a TCP balancer in front of that port, which it sends PROXY headers.
+    """
+
+    def __init__(self, name: str, directory: Path, port: int, proxied: bool = False, to: int = 0) -> None:
         directory.mkdir(mode=0o755)
         self._directory, self._port = directory, port
         config = directory / "nginx.conf"
-        text = CONFIG.format(directory=directory, port=port, name=name, proxied=" proxy_protocol" if proxied else "")
-        config.write_text(text)
+        expects = " proxy_protocol" if proxied else ""
+        text = FRONT if to else CONFIG
+        config.write_text(text.format(directory=directory, port=port, name=name, proxied=expects, to=to))
         command = ["nginx", "-c", str(config), "-e", str(directory / "error.log")]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=without_preload())
         eventually(lambda: listening(("127.0.0.1", port)) or self._process.poll() is not None, "nginx listens")
