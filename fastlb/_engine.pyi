@@ -32,6 +32,19 @@ RUN_TIMEOUT: Final[int]
 
 def histogram_bound_us(cell: int) -> int: ...
 def shm_create() -> int: ...
+
+HEADER_REFUSALS: Final[tuple[str, ...]]
+"""The reason of each ``headers_refused_N_total``."""
+
+def parse_proxy_header(
+    data: bytes,
+) -> tuple[str, int, tuple[str, int] | None, tuple[str, int] | None]: ...
+def proxy_header(
+    version: int,
+    crc32c: bool = False,
+    source: tuple[str, int] | None = None,
+    destination: tuple[str, int] | None = None,
+) -> bytes: ...
 def compile_plan(
     plan: Plan,
     generation: int,

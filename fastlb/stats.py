@@ -135,12 +135,16 @@ class WorkerStats:
 
 @dataclass(frozen=True, slots=True)
 class FrontendStats:
-    """``ended[i]`` counts the sessions that ended for the reason CAUSES[i]. ``maxconn`` 0 is no limit of its own."""
+    """``ended[i]`` counts the sessions that ended for the reason CAUSES[i]. ``maxconn`` 0 is no limit of its own.
+
+    ``headers_refused[i]`` counts those whose PROXY header was refused for the reason HEADER_REFUSALS[i].
+    """
 
     name: str
     maxconn: int
     counts: FrontendCounts
     ended: tuple[int, ...]
+    headers_refused: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,7 @@ _FRONTEND = _columns(FrontendCounts, _engine.FRONTEND_FIELDS)
 _BACKEND = _columns(BackendCounts, _engine.BACKEND_FIELDS)
 _SERVER = _columns(ServerCounts, _engine.SERVER_FIELDS)
 _FRONTEND_ENDED = _engine.FRONTEND_FIELDS.index("ended_0_total")
+_FRONTEND_REFUSED = _engine.FRONTEND_FIELDS.index("headers_refused_0_total")
 _BACKEND_ENDED = _engine.BACKEND_FIELDS.index("ended_0_total")
 _SERVER_ENDED = _engine.SERVER_FIELDS.index("ended_0_total")
 _CAUSES = len(_engine.CAUSES)
@@ -230,7 +235,13 @@ def _worker(view: Shm, index: int, info: MasterInfo) -> WorkerStats:
 def _frontends(view: Shm, plan: Plan, numbering: Numbering) -> tuple[FrontendStats, ...]:
     rows = view.frontends(numbering.frontends)
     return tuple(
-        FrontendStats(frontend.name, frontend.maxconn, FrontendCounts(*_FRONTEND(row)), _ended(row, _FRONTEND_ENDED))
+        FrontendStats(
+            frontend.name,
+            frontend.maxconn,
+            FrontendCounts(*_FRONTEND(row)),
+            _ended(row, _FRONTEND_ENDED),
+            row[_FRONTEND_REFUSED : _FRONTEND_REFUSED + len(_engine.HEADER_REFUSALS)],
+        )
         for frontend, row in zip(plan.frontends, rows, strict=True)
     )
 

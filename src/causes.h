@@ -41,6 +41,7 @@ static const struct cause_text CAUSE_TEXTS[] = {
     [CAUSE_SERVER_UP] = {"server_up", "U-",
                          "an active server came up, and 'on-marked-up' ends the sessions of backups"},
     [CAUSE_QUEUE_FULL] = {"queue_full", "SQ", "the queue of the one server for this client was full (maxqueue)"},
+    [CAUSE_PROXY_HEADER] = {"proxy_header", "PC", "the client's PROXY header was missing or malformed"},
 };
 _Static_assert(sizeof(CAUSE_TEXTS) / sizeof(CAUSE_TEXTS[0]) == CAUSE_COUNT, "a cause without a word");
 _Static_assert(CAUSE_COUNT <= MAX_CAUSES, "raise MAX_CAUSES");

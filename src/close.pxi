@@ -46,7 +46,8 @@ cdef void session_say_fin(session_t *s, uint8_t cause, bint up_is_cut) noexcept 
 
 
 cdef uint64_t flow_undelivered(flow_t *f, end_t *sink, bint reset, uint32_t handshake) noexcept nogil:
-    # Received from one side and never acknowledged by the other. A connect's SYN counts as one acknowledged byte.
+    # Received from one side and never acknowledged by the other. A connect's SYN counts as one acknowledged byte, and a
+    # PROXY header is none of the session's.
     cdef int64_t acked
     if sink.fd < 0 or not reset or f.sent == 0 or sink.flags & END_UNIX:
         return f.received - f.sent
@@ -59,7 +60,7 @@ cdef void session_count_bytes(worker_t *w, session_t *s, bint reset_client, bint
     n = flow_undelivered(&s.down, &s.client, reset_client, 0)
     if n:
         add(&w.row.frontends[s.frontend.slot].undelivered_bytes_total, n)
-    n = flow_undelivered(&s.up, &s.server, reset_server, 1)
+    n = flow_undelivered(&s.up, &s.server, reset_server, 1 + w.colds[session_index(w, s)].header_bytes)
     if n and s.target != NULL:
         add(&w.row.servers[s.target.slot].undelivered_bytes_total, n)
 
@@ -102,6 +103,7 @@ cdef void session_poison(worker_t *w, session_t *s) noexcept nogil:
     cdef uint32_t ready_next = s.ready_next
     cdef uint8_t ready = s.ready
     debug_poison(&w.colds[session_index(w, s)], sizeof(cold_t))
+    debug_poison(&w.headers[session_index(w, s)], sizeof(header_t))
     debug_poison(s, sizeof(session_t))
     s.generation = generation
     s.ready_next = ready_next
@@ -131,7 +133,7 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     session_close_end(&s.server, reset_server)
     timer_unlink(w, index)
     session_leave_backend(w, s, state)
-    if s.frontend.log & LOG_AT_END:
+    if s.frontend.log & LOG_AT_END and cause != CAUSE_PROXY_HEADER:
         log_ended(w, s)
     sub(&w.row.frontends[s.frontend.slot].sessions, 1)
     sub(&w.row.counters.sessions, 1)

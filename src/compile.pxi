@@ -86,6 +86,7 @@ cdef bytes _frontend_row(frontend, uint32_t slot, pieces, names):
     row.line = _line(frontend.session_log.line, pieces, names)
     row.error_line = _line(frontend.session_log.error_line, pieces, names)
     row.data = _line(frontend.session_log.data, pieces, names)
+    row.client_hs_ms = frontend.client_hs_ms or frontend.client_ms
     row.name = _name(names, frontend.name)
     return (<char *>&row)[:sizeof(row)]
 
@@ -145,12 +146,18 @@ cdef int _source_row(plan_source *row, source) except -1:
     return 0
 
 
+cdef uint32_t _send_proxy(server):
+    cdef uint32_t version = SEND_PROXY_V2 if server.proxy_version == 2 else SEND_PROXY_V1
+    return version | (SEND_PROXY_CRC32C if server.proxy_crc32c else 0) if server.proxy_version else 0
+
+
 cdef bytes _server_row(server, uint32_t slot, names):
     cdef plan_server row
     cdef bytes address = _sockaddr(server.address)
     memset(&row, 0, sizeof(row))
     row.slot = slot
     row.backend = server.backend
+    row.send_proxy = _send_proxy(server)
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))
     row.name = _name(names, server.name)
@@ -168,9 +175,11 @@ cdef bytes _server_row(server, uint32_t slot, names):
     return (<char *>&row)[:sizeof(row)]
 
 
-cdef bytes _bind_row(bind):
+cdef bytes _bind_row(bind, names):
     cdef plan_bind row
     row.frontend = bind.frontend
+    row.flags = BIND_ACCEPT_PROXY if bind.accept_proxy else 0
+    row.name = _name(names, bind.label)
     return (<char *>&row)[:sizeof(row)]
 
 
@@ -214,7 +223,7 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
     head.version = LAYOUT_VERSION_C
     head.generation = generation
     head.bind_count = <uint32_t>len(plan.binds)
-    head.bind_offset = _table(blob, [_bind_row(b) for b in plan.binds])
+    head.bind_offset = _table(blob, [_bind_row(b, names) for b in plan.binds])
     head.frontend_count = <uint32_t>len(plan.frontends)
     head.frontend_offset = _table(
         blob, [_frontend_row(f, slot, pieces, names) for f, slot in zip(plan.frontends, frontend_slots, strict=True)])

@@ -53,6 +53,7 @@ cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
     s.state = SESSION_CONNECTING
     s.attempts += 1
     cold.attempt_us = w.now_us
+    cold.header_bytes = 0
     add(&w.row.servers[server.slot].connecting, 1)
     s.server.flags = END_UNIX if family == AF_UNIX else 0
     if server.flags:
@@ -167,5 +168,7 @@ cdef void connect_event(worker_t *w, session_t *s) noexcept nogil:
     if s.server.flags & END_ERROR:
         connect_failed(w, s, net_error(s.server.fd), False)
     elif s.server.flags & END_WRITABLE:
+        if s.target.send_proxy and not handshake_sent(w, s):
+            return
         connect_done(w, s)
         session_relay(w, s)

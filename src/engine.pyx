@@ -3,7 +3,7 @@
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memcmp, memcpy, memset, strlen
+from libc.string cimport memchr, memcmp, memcpy, memset, strchr, strcmp, strlen, strncmp
 
 from layout cimport *
 from linux cimport *
@@ -84,6 +84,7 @@ cdef enum:
     RUN_IS_TIMEOUT = 3
 
 cdef uint64_t NEVER = ~<uint64_t>0
+cdef uint64_t SESSION_BYTES = sizeof(session_t) + sizeof(cold_t) + sizeof(header_t)
 cdef uint64_t EVENT_KIND = <uint64_t>3 << 62
 cdef uint64_t EVENT_SESSION = 0
 cdef uint64_t EVENT_LISTENER = <uint64_t>1 << 62
@@ -113,12 +114,16 @@ include "line.pxi"
 include "log.pxi"
 include "session.pxi"
 include "source.pxi"
+include "proxyheader.pxi"
+include "proxyparse.pxi"
+include "handshake.pxi"
 include "connect.pxi"
 include "close.pxi"
 include "cut.pxi"
 include "listen.pxi"
 include "loop.pxi"
 include "compile.pxi"
+include "proxytools.pxi"
 include "schedule.pxi"
 include "ring.pxi"
 include "maglev.pxi"

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAYOUT_VERSION 3u
+#define LAYOUT_VERSION 4u
 #define SHM_MAGIC 0x666173746c622d73ull  /* "fastlb-s" */
 #define PLAN_MAGIC 0x666173746c622d70ull /* "fastlb-p" */
 
@@ -54,7 +54,20 @@ enum cause {
     CAUSE_SERVER_DOWN = 19, /* on-marked-down shutdown-sessions */
     CAUSE_SERVER_UP = 20,   /* on-marked-up shutdown-backup-sessions: an active server is back */
     CAUSE_QUEUE_FULL = 21,  /* maxqueue */
-    CAUSE_COUNT = 22,
+    CAUSE_PROXY_HEADER = 22,
+    CAUSE_COUNT = 23,
+};
+
+/* ---- why a client's PROXY header was refused; the order is that of HEADER_REFUSALS in proxytools.pxi ---- */
+enum refusal {
+    REFUSED_CLOSED = 0,
+    REFUSED_ERROR = 1,
+    REFUSED_TIMEOUT = 2,
+    REFUSED_TRUNCATED = 3,
+    REFUSED_MISSING = 4,
+    REFUSED_INVALID = 5,
+    REFUSED_PROTOCOL = 6,
+    REFUSED_COUNT = 7,
 };
 
 /* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */
@@ -132,6 +145,7 @@ struct frontend_row {
     uint64_t sent_bytes_total;
     uint64_t undelivered_bytes_total;
     uint64_t ended_total[MAX_CAUSES];
+    uint64_t headers_refused_total[REFUSED_COUNT];
 };
 
 struct backend_row {
@@ -236,6 +250,7 @@ _Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the
 
 #define FRONTEND_KERNEL_SPLICE 8u
 #define BACKEND_KERNEL_SPLICE 1u
+#define BIND_ACCEPT_PROXY 1u
 
 struct plan_name {
     uint32_t offset;
@@ -313,6 +328,8 @@ struct plan_line {
 
 struct plan_bind {
     uint32_t frontend;
+    uint32_t flags;
+    struct plan_name name; /* in log lines */
 };
 
 struct plan_frontend {
@@ -325,6 +342,7 @@ struct plan_frontend {
     struct plan_line line;
     struct plan_line error_line; /* empty: the same */
     struct plan_line data;       /* structured data of rfc5424 before it */
+    uint32_t client_hs_ms; /* for a PROXY header */
     struct plan_name name;
 };
 
@@ -369,6 +387,11 @@ struct plan_backend {
 #define SERVER_CLIENTS_ADDRESS 4u /* the one that the client wanted to reach */
 #define SERVER_CLIENTS_PORT 8u    /* likewise, plus port_offset */
 
+/* The PROXY header that a server is sent. */
+#define SEND_PROXY_V1 1u
+#define SEND_PROXY_V2 2u
+#define SEND_PROXY_CRC32C 4u
+
 /* Where connections to a server come from. */
 struct plan_source {
     uint32_t address_size; /* 0: any address */
@@ -387,6 +410,7 @@ struct plan_server {
     uint32_t flags; /* 0: nothing to do but to connect */
     uint32_t user_timeout_ms;
     int32_t port_offset;
+    uint32_t send_proxy; /* 0: no header */
     uint32_t address_size;
     uint8_t address[112];
     struct plan_name name;

@@ -21,6 +21,7 @@ cdef extern from "layout.h" nogil:
     const uint64_t SERVER_USABLE
     const uint32_t FRONTEND_KERNEL_SPLICE
     const uint32_t BACKEND_KERNEL_SPLICE
+    const uint32_t BIND_ACCEPT_PROXY
     const uint32_t SERVER_SOURCE
     const uint32_t SERVER_USER_TIMEOUT
     const uint32_t SERVER_CLIENTS_ADDRESS
@@ -30,6 +31,9 @@ cdef extern from "layout.h" nogil:
     const uint32_t HASH_AVALANCHE
     const uint32_t HASH_MASK
     const uint32_t HASH_MASK6
+    const uint32_t SEND_PROXY_V1
+    const uint32_t SEND_PROXY_V2
+    const uint32_t SEND_PROXY_CRC32C
     const uint32_t NO_INDEX
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
@@ -59,6 +63,7 @@ cdef extern from "layout.h" nogil:
         CAUSE_SERVER_DOWN
         CAUSE_SERVER_UP
         CAUSE_QUEUE_FULL
+        CAUSE_PROXY_HEADER
         CAUSE_COUNT
 
     enum:
@@ -115,6 +120,16 @@ cdef extern from "layout.h" nogil:
     const uint32_t LOG_ADDRESSES
     const uint32_t LOG_NUMBERED
     const uint32_t LOG_COUNTED
+
+    enum:
+        REFUSED_CLOSED
+        REFUSED_ERROR
+        REFUSED_TIMEOUT
+        REFUSED_TRUNCATED
+        REFUSED_MISSING
+        REFUSED_INVALID
+        REFUSED_PROTOCOL
+        REFUSED_COUNT
 
     enum:
         BALANCE_ROUNDROBIN
@@ -192,6 +207,7 @@ cdef extern from "layout.h" nogil:
         uint64_t sent_bytes_total
         uint64_t undelivered_bytes_total
         uint64_t *ended_total
+        uint64_t *headers_refused_total
 
     ctypedef struct backend_row "struct backend_row":
         uint64_t sessions
@@ -287,6 +303,8 @@ cdef extern from "layout.h" nogil:
 
     ctypedef struct plan_bind "struct plan_bind":
         uint32_t frontend
+        uint32_t flags
+        plan_name name
 
     ctypedef struct plan_frontend "struct plan_frontend":
         uint32_t slot
@@ -298,6 +316,7 @@ cdef extern from "layout.h" nogil:
         plan_line line
         plan_line error_line
         plan_line data
+        uint32_t client_hs_ms
         plan_name name
 
     ctypedef struct plan_hash "struct plan_hash":
@@ -345,6 +364,7 @@ cdef extern from "layout.h" nogil:
         uint32_t flags
         uint32_t user_timeout_ms
         int32_t port_offset
+        uint32_t send_proxy
         uint32_t address_size
         uint8_t *address
         plan_name name

@@ -97,8 +97,11 @@ cdef void log_addresses(worker_t *w, session_t *s) noexcept nogil:
     cdef socklen_t size
     memset(&w.log_accepted, 0, sizeof(w.log_accepted))
     memset(&w.log_reached, 0, sizeof(w.log_reached))
-    log_own_address(s.client.fd, &w.log_accepted)
-    if s.target != NULL and source_target(s, &reached, &size) == 0:
+    if w.colds[session_index(w, s)].declared:
+        handshake_said(w, s, &w.log_accepted)
+    else:
+        log_own_address(s.client.fd, &w.log_accepted)
+    if s.target != NULL and source_target(w, s, &reached, &size) == 0:
         address_read(&w.log_reached, &reached)
     log_own_address(s.server.fd, &w.colds[session_index(w, s)].source)
 
@@ -148,6 +151,40 @@ cdef void log_session(worker_t *w, session_t *s) noexcept nogil:
         return
     cold.logged = 1
     log_write(w, s, line, error)
+
+
+cdef void log_refused_line(worker_t *w, session_t *s, plan_name bind, const char *why) noexcept nogil:
+    # As HAProxy logs a connection that never became a session: under the name of the bind.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef char begin[64]
+    cdef line_t l
+    cdef plan_piece address
+    memset(&address, 0, sizeof(address))
+    l.at = w.log_text
+    l.end = w.log_text + min(LOG_LINE_BYTES, sizeof(w.log_text))
+    address.kind = PIECE_CLIENT_IP
+    line_address(w, s, &l, &address)
+    line_put(&l, b":", 1)
+    address.kind = PIECE_CLIENT_PORT
+    line_address(w, s, &l, &address)
+    line_put(&l, begin, <size_t>snprintf(begin, sizeof(begin), b" [%s.%03u] ", log_date(w, cold.accepted_real_us),
+                                         <unsigned int>(cold.accepted_real_us / 1000 % 1000)))
+    line_put(&l, plan_text(s.plan, s.frontend.name), s.frontend.name.size)
+    line_put(&l, b"/", 1)
+    line_put(&l, plan_text(s.plan, bind), bind.size)
+    line_put(&l, b": ", 2)
+    line_put(&l, why, strlen(why))
+    log_put(w, s, LOG_ERR if s.frontend.log & LOG_ERRORS_APART else LOG_INFO, <uint32_t>(l.at - w.log_text), 0)
+
+
+cdef void log_refused(worker_t *w, session_t *s, plan_name bind, const char *why) noexcept nogil:
+    # An "error-log-format" is in place of HAProxy's own words.
+    if s.frontend.error_line.count == 0:
+        log_refused_line(w, s, bind, why)
+        return
+    if s.frontend.log & LOG_ADDRESSES:
+        log_addresses(w, s)
+    log_session(w, s)
 
 
 cdef void log_connected(worker_t *w, session_t *s) noexcept nogil:

@@ -11,10 +11,20 @@ cdef ssize_t net_recv(int fd, void *data, size_t size) noexcept nogil:
             return -errno
 
 
-cdef ssize_t net_send(int fd, const void *data, size_t size, bint fin_follows) noexcept nogil:
-    # With a shutdown to come at once, the kernel keeps the last segment for it: data and FIN leave as one.
+cdef ssize_t net_peek(int fd, void *data, size_t size) noexcept nogil:
     cdef ssize_t n
-    cdef int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (MSG_MORE if fin_follows else 0)
+    while True:
+        n = recv(fd, data, size, MSG_DONTWAIT | MSG_PEEK)
+        if n >= 0:
+            return n
+        if errno != EINTR:
+            return -errno
+
+
+cdef ssize_t net_send(int fd, const void *data, size_t size, bint more) noexcept nogil:
+    # With more bytes or a shutdown to come at once, the kernel keeps the last segment for them: they leave as one.
+    cdef ssize_t n
+    cdef int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (MSG_MORE if more else 0)
     while True:
         n = send(fd, data, size, flags)
         if n >= 0:

@@ -66,15 +66,15 @@ cdef int plan_map(worker_t *w, int fd, plan_t **result) noexcept nogil:
     return 0
 
 
-cdef plan_frontend *plan_frontend_of_bind(plan_t *plan, uint32_t bind) noexcept nogil:
+cdef plan_bind *plan_bind_at(plan_t *plan, uint32_t bind) noexcept nogil:
+    # NULL for one that the plan lacks, or whose frontend it lacks.
     cdef plan_header *p = plan.header
-    cdef plan_bind *row
-    if bind >= p.bind_count:
-        return NULL
-    row = <plan_bind *>(<uint8_t *>p + p.bind_offset) + bind
-    if row.frontend >= p.frontend_count:
-        return NULL
-    return <plan_frontend *>(<uint8_t *>p + p.frontend_offset) + row.frontend
+    cdef plan_bind *row = <plan_bind *>(<uint8_t *>p + p.bind_offset) + bind
+    return row if bind < p.bind_count and row.frontend < p.frontend_count else NULL
+
+
+cdef plan_frontend *plan_frontend_of(plan_t *plan, plan_bind *bind) noexcept nogil:
+    return <plan_frontend *>(<uint8_t *>plan.header + plan.header.frontend_offset) + bind.frontend
 
 
 cdef const char *plan_text(plan_t *plan, plan_name name) noexcept nogil:

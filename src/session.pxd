@@ -2,8 +2,8 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from layout cimport (
-    backend_control, backend_row, backend_shared, frontend_row, kernel_entry, plan_backend, plan_frontend, plan_header,
-    plan_server, server_row, shm_control, shm_shared, worker_row,
+    backend_control, backend_row, backend_shared, frontend_row, kernel_entry, plan_backend, plan_bind, plan_frontend,
+    plan_header, plan_server, server_row, shm_control, shm_shared, worker_row,
 )
 from linux cimport epoll_event
 
@@ -52,15 +52,17 @@ ctypedef struct flow_t:
 #   FREE -> ACCEPTED -> QUEUED -> CONNECTING -> ESTABLISHED -> LINGERING -> FREE
 #              |           ^        |   ^
 #              +-----------+--------+   |          CONNECTING -> WAITING -> CONNECTING: the pause before a retry
+#   FREE -> HEADER -> ACCEPTED: where a client must begin with a PROXY header
 # session_close() is the only way to FREE, from every state.
 cdef enum:
     SESSION_FREE = 0
-    SESSION_ACCEPTED = 1
-    SESSION_QUEUED = 2
-    SESSION_WAITING = 3
-    SESSION_CONNECTING = 4
-    SESSION_ESTABLISHED = 5
-    SESSION_LINGERING = 6
+    SESSION_HEADER = 1
+    SESSION_ACCEPTED = 2
+    SESSION_QUEUED = 3
+    SESSION_WAITING = 4
+    SESSION_CONNECTING = 5
+    SESSION_ESTABLISHED = 6
+    SESSION_LINGERING = 7
 
 ctypedef struct plan_t:
     plan_header *header   # NULL while free
@@ -97,6 +99,20 @@ ctypedef struct address_t:
     uint16_t port
     uint8_t bytes[16]
 
+# The addresses of a PROXY header; both are of one family.
+ctypedef struct endpoints_t:
+    uint16_t family       # AF_INET, AF_INET6, or 0 when it names none
+    uint16_t source_port
+    uint16_t destination_port
+    uint8_t source[16]
+    uint8_t destination[16]
+
+# What a client's PROXY header says. Used by sessions that must begin with one, and untouched by the others.
+ctypedef struct header_t:
+    endpoints_t said
+    uint16_t left         # bytes of a complete header that are still in the socket's queue
+    plan_bind *bind       # where it was accepted
+
 # What is not touched while bytes move.
 ctypedef struct cold_t:
     uint64_t accepted_us
@@ -120,6 +136,8 @@ ctypedef struct cold_t:
     address_t source      # of our end towards the server, where a log line shows it
     uint64_t number       # of the session, where a log line shows it
     uint8_t logged        # its line has been written
+    uint16_t header_bytes  # of a PROXY header, sent to the server by this attempt
+    uint8_t declared      # the client's address is its PROXY header's, and where it connected to stands there, too
 
 # ---- the kernel as the mover (kernel.pxi) ---------------------------------------------------------------------
 cdef enum:
@@ -181,6 +199,7 @@ ctypedef struct listener_t:
     uint64_t turn         # of the loop in which it was last ready
     plan_t *plan
     plan_frontend *frontend
+    plan_bind *bind
 
 # A log line in the making.
 ctypedef struct line_t:
@@ -215,6 +234,7 @@ ctypedef struct worker_t:
 
     session_t *sessions
     cold_t *colds
+    header_t *headers
     uint32_t *free_sessions
     uint32_t free_count
     uint32_t session_limit

@@ -47,7 +47,7 @@ cdef uint64_t session_idle_end(session_t *s) noexcept nogil:
 
 cdef uint64_t session_deadline(session_t *s) noexcept nogil:
     # When session_timeout() is due, in CLOCK_MONOTONIC ms.
-    if s.state == SESSION_LINGERING or s.state == SESSION_FREE:
+    if s.state == SESSION_LINGERING or s.state == SESSION_FREE or s.state == SESSION_HEADER:
         return s.deadline_ms
     if s.state == SESSION_ESTABLISHED:
         return min(s.deadline_ms, session_idle_end(s))
@@ -61,6 +61,8 @@ cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
     client = after(s.active_ms, session_client_ms(s)) <= w.now_ms
     if s.state == SESSION_LINGERING:
         session_linger(w, s)
+    elif s.state == SESSION_HEADER:
+        handshake_refuse(w, s, REFUSED_TIMEOUT)
     elif s.state == SESSION_ESTABLISHED:
         session_close(w, s, CAUSE_CLIENT_TIMEOUT if client else CAUSE_SERVER_TIMEOUT)
     elif client:
@@ -86,10 +88,12 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
     add(&w.row.counters.sessions_total, 1)
     add(&w.row.counters.connections, 1)
     add(&w.row.frontends[s.frontend.slot].sessions_total, 1)
-    if s.frontend.log & (LOG_AT_ACCEPT | LOG_NUMBERED):
-        log_accepted(w, s)
     if peer.ss_family == AF_UNIX:
         s.client.flags |= END_UNIX
+    if listener.bind.flags & BIND_ACCEPT_PROXY:
+        handshake_expect(w, s, listener.bind)
+    else:
+        session_enter(w, s)
     if net_watch(w.epoll, fd, SESSION_EVENTS, session_event_data(w, s, 0)) < 0:
         session_close(w, s, CAUSE_RESOURCE)
 
@@ -115,10 +119,16 @@ cdef void session_init(worker_t *w, session_t *s, listener_t *listener, int fd) 
     s.plan = listener.plan
     s.plan.references += 1
     s.frontend = listener.frontend
+
+
+cdef void session_enter(worker_t *w, session_t *s) noexcept nogil:
+    # The client is known: its session belongs to a backend from now on.
     if s.frontend.backend != NO_INDEX:
         s.backend = <plan_backend *>(<uint8_t *>s.plan.header + s.plan.header.backend_offset) + s.frontend.backend
         add(&w.row.backends[s.backend.slot].sessions, 1)
         add(&w.row.backends[s.backend.slot].sessions_total, 1)
+    if s.frontend.log & (LOG_AT_ACCEPT | LOG_NUMBERED):
+        log_accepted(w, s)
 
 
 cdef void cold_init(worker_t *w, cold_t *cold, sockaddr_storage *peer) noexcept nogil:
@@ -151,6 +161,8 @@ cdef void session_run(worker_t *w, session_t *s) noexcept nogil:
         session_relay(w, s)
     elif s.state == SESSION_LINGERING:
         session_linger(w, s)
+    elif s.state == SESSION_HEADER:
+        handshake_run(w, s)
     elif session_client_left(s):
         session_close(w, s, CAUSE_QUEUE_CLIENT_ABORT if s.state == SESSION_QUEUED else CAUSE_CONNECT_CLIENT_ABORT)
     elif s.state == SESSION_CONNECTING:

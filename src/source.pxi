@@ -52,7 +52,7 @@ cdef int source_of_client(session_t *s, int family, sockaddr_storage *address) n
     return 0
 
 
-cdef int source_target(session_t *s, sockaddr_storage *address, socklen_t *size) noexcept nogil:
+cdef int source_target(worker_t *w, session_t *s, sockaddr_storage *address, socklen_t *size) noexcept nogil:
     # Where to connect to. A client that came by a unix socket wanted to go to no port: no server is to blame for that.
     cdef plan_server *server = s.target
     cdef sockaddr_storage asked
@@ -62,7 +62,7 @@ cdef int source_target(session_t *s, sockaddr_storage *address, socklen_t *size)
     size[0] = server.address_size
     if not server.flags & (SERVER_CLIENTS_ADDRESS | SERVER_CLIENTS_PORT):
         return 0
-    if net_destination(s.client.fd, &asked, &ours) < 0 or asked.ss_family == AF_UNIX:
+    if handshake_destination(w, s, &asked, &ours) < 0 or asked.ss_family == AF_UNIX:
         return -EADDRNOTAVAIL
     port = (<sockaddr_in *>address).sin_port
     if server.flags & SERVER_CLIENTS_PORT:
@@ -93,7 +93,7 @@ cdef int source_connect(worker_t *w, session_t *s, int *fd) noexcept nogil:
     cdef sockaddr_storage address
     cdef socklen_t size
     cdef int tries = min(<int>s.target.source.port_count, SOURCE_TRIES)
-    cdef int rc = source_target(s, &address, &size)
+    cdef int rc = source_target(w, s, &address, &size)
     fd[0] = -1
     while rc == 0:
         rc = source_open(w, s, address.ss_family, fd)

@@ -17,7 +17,8 @@ WORKER_FIELDS = (
     "kernel_sessions", "kernel_sessions_total", "bytes_kernel_total",
 )
 FRONTEND_FIELDS = (
-    "sessions", "sessions_total", "received_bytes_total", "sent_bytes_total", "undelivered_bytes_total", *_ENDED)
+    "sessions", "sessions_total", "received_bytes_total", "sent_bytes_total", "undelivered_bytes_total", *_ENDED,
+    *(f"headers_refused_{n}_total" for n in range(REFUSED_COUNT)))
 BACKEND_FIELDS = (
     "sessions", "queued", "sessions_total", "queued_total", "retries_total", "redispatches_total", "no_server_total",
     *_ENDED)

@@ -72,12 +72,13 @@ cdef class Engine:
         # Sessions are mapped, not malloced: untouched ones cost nothing.
         cdef worker_t *w = self.w
         cdef uint32_t i
-        cdef void *at = mmap(NULL, max_sessions * (sizeof(session_t) + sizeof(cold_t)), PROT_READ | PROT_WRITE,
+        cdef void *at = mmap(NULL, max_sessions * SESSION_BYTES, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         if at == MAP_FAILED:
             raise _os_error(errno)
         w.sessions = <session_t *>at
         w.colds = <cold_t *>(w.sessions + max_sessions)
+        w.headers = <header_t *>(w.colds + max_sessions)
         w.session_limit = max_sessions
         w.free_sessions = <uint32_t *>malloc(max_sessions * sizeof(uint32_t))
         if w.free_sessions == NULL or pipe_pool_init(w, max_sessions * 2) < 0:
@@ -219,7 +220,7 @@ cdef class Engine:
         if w.plan == NULL:
             raise ValueError("no plan is committed")
         for bind in wanted.values():
-            if plan_frontend_of_bind(w.plan, bind) == NULL:
+            if plan_bind_at(w.plan, bind) == NULL:
                 raise KeyError(bind)
         known = {w.listeners[i].socket_id for i in range(w.listener_count) if w.listeners[i].used}
         for socket_id in wanted.keys() - known:
@@ -243,7 +244,8 @@ cdef class Engine:
             listen_mark(w, listener.frontend, False)
         listener.plan = w.plan
         listener.plan.references += 1
-        listener.frontend = plan_frontend_of_bind(w.plan, bind)
+        listener.bind = plan_bind_at(w.plan, bind)
+        listener.frontend = plan_frontend_of(w.plan, listener.bind)
         plan_release(w, previous)
         listener.serving = 1
         listen_poll(w, listener)
@@ -325,7 +327,7 @@ cdef class Engine:
             w.plans.references = 1
             plan_release(w, w.plans)
         if w.sessions != NULL:
-            munmap(w.sessions, w.session_limit * (sizeof(session_t) + sizeof(cold_t)))
+            munmap(w.sessions, w.session_limit * SESSION_BYTES)
         if w.kernel != NULL:
             kernel_free(w.kernel)
         if w.control != NULL:

@@ -24,6 +24,7 @@ PYTHON_SIDE = {
     "compile.pxi",
     "maglev.pxi",
     "memory.pxi",
+    "proxytools.pxi",
     "publish.pxi",
     "ring.pxi",
     "schedule.pxi",

@@ -85,6 +85,9 @@ BIND_OPTIONS: OptionTable = KeywordTable(
             flag("defer_accept", True), "", "accept when the client has sent something, or after 1 s"
         ),
         "tfo": Keyword(flag("tfo", True), "", "TCP Fast Open: the first bytes may come with the SYN"),
+        "accept-proxy": Keyword(
+            flag("accept_proxy", True), "", "clients must begin with a PROXY header, which says who they are"
+        ),
         "interface": Keyword(interface, "name", "only connections that arrive by this network interface"),
         "transparent": Keyword(flag("transparent", True), "", "an address that this machine does not have, or not yet"),
         "mss": Keyword(_mss, "n", "largest segment that the other side is told to send"),

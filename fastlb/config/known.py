@@ -108,12 +108,11 @@ BALANCE_REFUSED = because(
     "it concerns HTTP: use roundrobin, leastconn, random, source or hash", "hdr log-hash log-sticky uri url_param"
 )
 
-TIMEOUT_NOT_YET = words("client-hs")
 TIMEOUT_IGNORED = because(HTTP_ONLY, "http-request http-keep-alive tarpit")
 
 _TLS_HINT = "fastlb does not terminate TLS: encrypted connections pass through in 'mode tcp' without it"
 BIND_NOT_YET = words(
-    """accept-netscaler-cip accept-proxy cc expose-fd guid-prefix idle-ping label level
+    """accept-netscaler-cip cc expose-fd guid-prefix idle-ping label level
     maxconn namespace nbconn severity-output shards tcp-md5sig tcp-ss thread"""
 )
 BIND_IGNORED = {
@@ -131,12 +130,14 @@ BIND_REFUSED = because(
 
 SERVER_NOT_YET = words(
     """agent-addr agent-check agent-inter agent-port agent-send cc check-alpn check-pool-conn-name check-proto
-    check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl check-via-socks4 error-limit
-    healthcheck init-addr namespace no-agent-check
-    no-check-reuse-pool no-check-send-proxy no-check-sni-auto no-check-ssl no-send-proxy no-send-proxy-v2
-    no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick observe on-error
-    proxy-v2-options resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2 send-proxy-v2-ssl
+    check-reuse-pool check-sni check-sni-auto check-ssl check-via-socks4 error-limit healthcheck init-addr namespace
+    no-agent-check no-check-reuse-pool no-check-sni-auto no-check-ssl no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn
+    no-tfo non-stick observe on-error resolve-net resolve-opts resolve-prefer resolvers send-proxy-v2-ssl
     send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard socks4 stick strict-maxconn tcp-md5sig tfo"""
+)
+PROXY_V2_OPTIONS_NOT_YET = words("authority unique-id")
+PROXY_V2_OPTIONS_REFUSED = because(
+    "it tells about TLS, which fastlb does not terminate", "cert-cn cert-key cert-sig ssl ssl-cipher"
 )
 SERVER_REFUSED = {
     "usesrc": "by itself it means nothing: it goes behind 'source' and its address",

@@ -354,13 +354,13 @@ TIMEOUTS: KeywordTable[tuple[str, Side]] = KeywordTable(
         "client-fin": Keyword(
             ("client_fin", Side.FRONTEND), "time", "replaces 'client' once a side has finished sending"
         ),
+        "client-hs": Keyword(("client_hs", Side.FRONTEND), "time", "a client's whole PROXY header ('client')"),
         "server-fin": Keyword(
             ("server_fin", Side.BACKEND), "time", "replaces 'server' once a side has finished sending"
         ),
         "tunnel": Keyword(("tunnel", Side.BACKEND), "time", "replaces 'client' and 'server' once connected"),
         "queue": Keyword(("queue", Side.BACKEND), "time", "waiting for a server whose 'maxconn' is reached"),
     },
-    not_yet=known.TIMEOUT_NOT_YET,
     ignored=known.TIMEOUT_IGNORED,
     prefix="timeout ",
 )

@@ -77,6 +77,22 @@ def _slowstart(args: Args) -> tuple[str, SlowStart]:
     return "slowstart", SlowStart(ms, args.accept("new-servers"))
 
 
+def _proxy_v2_options(args: Args) -> tuple[str, bool]:
+    """A list with commas. All but the checksum tell what a TCP balancer does not know."""
+    word = args.need(f"a list, such as {', '.join(PROXY_V2_OPTIONS.supported)}", "proxy-v2-options")
+    for name in word.text.split(","):
+        PROXY_V2_OPTIONS.find(word._replace(text=name), args.report)
+    return "proxy_crc32c", True
+
+
+PROXY_V2_OPTIONS: KeywordTable[bool] = KeywordTable(
+    "option",
+    {"crc32c": Keyword(True, "", "a checksum")},
+    not_yet=known.PROXY_V2_OPTIONS_NOT_YET,
+    refused=known.PROXY_V2_OPTIONS_REFUSED,
+    within="of 'proxy-v2-options'",
+)
+
 SERVER_OPTIONS: OptionTable = KeywordTable(
     "option",
     {
@@ -133,8 +149,20 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
             "the sessions of the backup servers end when the server comes up",
         ),
         "hash-key": Keyword(hash_key, "id | addr | addr-port", "what its places in a hash table follow from"),
+        "send-proxy": Keyword(flag("send_proxy", True), "", "it is told who connects, by a PROXY header of version 1"),
+        "no-send-proxy": Keyword(flag("send_proxy", False), "", "undoes the 'send-proxy' of 'default-server'"),
+        "send-proxy-v2": Keyword(flag("send_proxy_v2", True), "", "the same in version 2, which wins over version 1"),
+        "no-send-proxy-v2": Keyword(flag("send_proxy_v2", False), "", "undoes the 'send-proxy-v2' of 'default-server'"),
+        "proxy-v2-options": Keyword(_proxy_v2_options, "crc32c", "what a PROXY header of version 2 has besides"),
+        "check-send-proxy": Keyword(
+            flag("check_send_proxy", True), "", "checks that go elsewhere begin with a PROXY header, too"
+        ),
+        "no-check-send-proxy": Keyword(
+            flag("check_send_proxy", False), "", "undoes the 'check-send-proxy' of 'default-server'"
+        ),
     },
     not_yet=known.SERVER_NOT_YET,
+    not_yet_prefixes=("set-proxy-v2-tlv-fmt(",),
     ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,
     refused=known.SERVER_REFUSED,
     within="of a server",

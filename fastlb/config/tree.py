@@ -81,6 +81,7 @@ class BindLine:
     transparent: Said[bool] | None = None
     mss: Said[int] | None = None
     user_timeout: Said[int] | None = None
+    accept_proxy: Said[bool] | None = None
     mode: Said[int] | None = None
     user: Said[str] | None = None
     uid: Said[int] | None = None
@@ -126,6 +127,10 @@ class ServerOptions:
     shutdown_when_down: Said[bool] | None = None
     shutdown_backups_when_up: Said[bool] | None = None
     hash_key: Said[str] | None = None
+    send_proxy: Said[bool] | None = None
+    send_proxy_v2: Said[bool] | None = None
+    proxy_crc32c: Said[bool] | None = None
+    check_send_proxy: Said[bool] | None = None
 
 
 NO_OPTIONS = ServerOptions()
@@ -267,6 +272,7 @@ class Settings:
     server: Said[int] | None = None
     check_timeout: Said[int] | None = None
     client_fin: Said[int] | None = None
+    client_hs: Said[int] | None = None
     server_fin: Said[int] | None = None
     tunnel: Said[int] | None = None
     queue: Said[int] | None = None

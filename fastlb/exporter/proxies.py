@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.metrics_core import Metric
 
-from fastlb.exporter.family import counter, gauge, session_ends
+from fastlb import _engine
+from fastlb.exporter.family import Row, counter, gauge, session_ends
 from fastlb.exporter.labels import Labels
-from fastlb.stats import BackendCounts, FrontendCounts, Snapshot
+from fastlb.stats import BackendCounts, FrontendCounts, FrontendStats, Snapshot
 
 _FRONTEND_COUNTERS: tuple[tuple[str, str, Callable[[FrontendCounts], int]], ...] = (
     ("sessions", "Sessions begun.", lambda c: c.sessions_total),
@@ -34,6 +35,17 @@ def frontends(snapshot: Snapshot) -> Iterator[Metric]:
         yield counter(f"frontend_{name}", text, [(labels, read(f.counts)) for labels, f in rows])
     ends = [(labels, f.ended) for labels, f in rows]
     yield session_ends("frontend_session_ends", "Sessions ended, by side and reason.", ends)
+    yield counter("frontend_proxy_headers_refused", "Clients without a right PROXY header, by reason.", _refused(rows))
+
+
+def _refused(rows: Sequence[tuple[Labels, FrontendStats]]) -> list[Row]:
+    """Reasons that have occurred."""
+    return [
+        (labels.plus("reason", reason), number)
+        for labels, frontend in rows
+        for reason, number in zip(_engine.HEADER_REFUSALS, frontend.headers_refused, strict=True)
+        if number
+    ]
 
 
 def backends(snapshot: Snapshot) -> Iterator[Metric]:

@@ -7,7 +7,7 @@ import select
 import socket
 
 from fastlb.health.tcp import TcpProbe
-from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
+from fastlb.health.verdict import Outcome, Verdict, failure
 from fastlb.plan.model import Check
 
 READ_LIMIT_BYTES = 16384
@@ -44,27 +44,15 @@ def _judge_line(line: bytes) -> Verdict:
 class HttpProbe(TcpProbe):
     """Connect, send ``check.request``, read until there is a status line; never more than READ_LIMIT_BYTES."""
 
-    __slots__ = ("received", "unsent")
+    __slots__ = ("received",)
 
     def __init__(self, check: Check) -> None:
         super().__init__(check)
         self.unsent = check.request
         self.received = b""
 
-    def exchange(self, sock: socket.socket) -> Verdict | None:
-        try:
-            if not self.unsent:
-                return self._receive(sock)
-            self.unsent = self.unsent[sock.send(self.unsent, socket.MSG_NOSIGNAL) :]
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            return of_errno(error.errno or 0, connecting=False)
-        if not self.unsent:
-            self.events = select.EPOLLIN
-        return None
-
-    def _receive(self, sock: socket.socket) -> Verdict | None:
+    def answer(self, sock: socket.socket) -> Verdict | None:
+        self.events = select.EPOLLIN
         while True:
             chunk = sock.recv(min(_CHUNK_BYTES, READ_LIMIT_BYTES - len(self.received)))
             self.received += chunk

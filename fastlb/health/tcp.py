@@ -1,4 +1,8 @@
-"""The plain check: a connection is established, and ended by RST at once (SO_LINGER 0, so no TIME_WAIT stays)."""
+"""The plain check: a connection is established, and ended by RST at once (SO_LINGER 0, so no TIME_WAIT stays).
+
+Where the server expects the PROXY protocol, the check begins with a header: of the check's own addresses in version 1,
+"LOCAL" in version 2, as HAProxy has it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import socket
 import struct
 
 from fastlb import source
+from fastlb._engine import proxy_header
 from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
 from fastlb.plan.model import Address, Check
 
@@ -32,13 +37,14 @@ class TcpProbe:
     when the time is over now.
     """
 
-    __slots__ = ("check", "connected", "events", "sock")
+    __slots__ = ("check", "connected", "events", "sock", "unsent")
 
     def __init__(self, check: Check) -> None:
         self.check = check
         self.connected = False
         self.events = select.EPOLLOUT
         self.sock: socket.socket | None = None
+        self.unsent = b""
 
     def start(self) -> Verdict | None:
         """Open the socket and connect. None means: wait for ``events``. Raises nothing: an OSError is a verdict."""
@@ -65,7 +71,18 @@ class TcpProbe:
         return "L4TOUT" if not self.connected else "L7TOUT"
 
     def exchange(self, sock: socket.socket) -> Verdict | None:
-        """What follows the connect; nothing for a plain check."""
+        """What follows the connect: first what there is to send, then what there is to read."""
+        try:
+            if self.unsent:
+                self.unsent = self.unsent[sock.send(self.unsent, socket.MSG_NOSIGNAL) :]
+            return None if self.unsent else self.answer(sock)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            return of_errno(error.errno or 0, connecting=False)
+
+    def answer(self, sock: socket.socket) -> Verdict | None:
+        """All is sent; a plain check expects nothing. May raise OSError."""
         return _PASSED
 
     def close(self) -> None:
@@ -104,4 +121,11 @@ class TcpProbe:
             # A dead local port inside the ephemeral range can be connected to itself.
             return failure("L4CON", "connected to itself: nothing listens there")
         self.connected = True
+        self.unsent = self._header(self.sock) + self.unsent
         return self.exchange(self.sock)
+
+    def _header(self, sock: socket.socket) -> bytes:
+        check = self.check
+        if check.proxy_version == 1 and sock.family != socket.AF_UNIX:
+            return proxy_header(1, source=sock.getsockname()[:2], destination=sock.getpeername()[:2])
+        return proxy_header(check.proxy_version, check.proxy_crc32c) if check.proxy_version else b""

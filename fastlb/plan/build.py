@@ -71,6 +71,7 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
         maxconn=value_of(settings.maxconn, 0),
         client_ms=value_of(settings.client, 0),
         client_fin_ms=value_of(settings.client_fin, 0),
+        client_hs_ms=value_of(settings.client_hs, 0),
         logs=targets,
         log_tag=value_of(settings.log_tag, None),
         session_log=plan_session_log(settings, proxy.name, logs.formats(targets)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
@@ -33,9 +34,10 @@ class ListenerPlanner:
         """The listening addresses of all frontends."""
         planned: list[Bind] = []
         for number, merged in enumerate(roles.frontends):
+            before = len(planned)
             for line in merged.proxy.binds:
                 try:
-                    planned += self._line(line, number, merged.settings)
+                    planned += self._line(line, number, merged.settings, first=len(planned) - before + 1)
                 except ConfigError as failure:
                     self._report.caught(failure)
         return tuple(planned)
@@ -55,11 +57,13 @@ class ListenerPlanner:
             self._report.error(planned[MAX_METRICS].location, f"more than {MAX_METRICS} addresses serve the metrics")
         return tuple(planned)
 
-    def _line(self, line: BindLine, frontend: int, settings: Settings) -> Iterator[Bind]:
+    def _line(self, line: BindLine, frontend: int, settings: Settings, first: int) -> Iterator[Bind]:
+        """The addresses of one line; ``first`` is the number of the first within its frontend."""
         uid, gid = uid_of(line.user, line.uid), gid_of(line.group, line.gid)
         interface = line.interface.value if line.interface else None
         backlog = value_of(line.backlog, value_of(settings.backlog, DEFAULT_BACKLOG))
         keepalive = client_keepalive(settings)
+        number = count(first)
         for part in line.addresses:
             for address in self._addresses(part, interface):
                 v6only = value_of(line.v6only, self._v6only) if address.family == "inet6" else None
@@ -83,6 +87,8 @@ class ListenerPlanner:
                     gid=gid,
                     name=value_of(line.name, None),
                     id=value_of(line.id, None),
+                    label=value_of(line.name, str(value_of(line.id, next(number)))),
+                    accept_proxy=value_of(line.accept_proxy, False),
                 )
 
     def _addresses(self, part: BindAddress, interface: str | None = None) -> Iterator[Address]:

@@ -97,6 +97,8 @@ class Bind:
     """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets.
 
     ``mss`` and ``user_timeout_ms`` 0: the kernel's own.
+    ``label`` is its name, id or number within the frontend, for log lines. ``accept_proxy``: clients must begin with a
+    PROXY header.
     """
 
     key: str
@@ -118,6 +120,8 @@ class Bind:
     gid: int | None = None
     name: str | None = None
     id: int | None = None
+    label: str = "1"
+    accept_proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,10 @@ class SessionLog:
 
 @dataclass(frozen=True, slots=True)
 class Frontend:
-    """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``)."""
+    """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``).
+
+    ``client_hs_ms`` 0: as long as ``client_ms``.
+    """
 
     name: str
     backend: int
@@ -174,6 +181,7 @@ class Frontend:
     maxconn: int = 0
     client_ms: int = 0
     client_fin_ms: int = 0
+    client_hs_ms: int = 0
     logs: tuple[int, ...] = ()
     log_tag: str | None = None
     session_log: SessionLog = SessionLog()
@@ -254,7 +262,7 @@ class Check:
     """How a server's health is probed. Times as HAProxy counts them: from the end of one check to the next start.
 
     ``connect_ms`` bounds the connect; ``read_ms`` bounds what follows it, and 0 means that the whole check shares
-    ``connect_ms``. ``request`` is what an HTTP check sends.
+    ``connect_ms``. ``request`` is what an HTTP check sends; ``proxy_version`` and ``proxy_crc32c`` are a Server's.
     """
 
     kind: CheckKind
@@ -269,6 +277,8 @@ class Check:
     request: bytes = b""
     source: Source | None = None
     init_state: InitState = InitState.UP
+    proxy_version: int = 0
+    proxy_crc32c: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +294,8 @@ class Server:
     than ``maxconn``, or 0: the limit does not follow the load. ``maxqueue`` limits who waits for this very server.
     ``track`` is the name of the server whose state it takes over, ``tracked`` its index, or -1.
     ``id`` is unique among the servers of the backend, from 1: the one said, else its place, or the next that is free.
+
+    ``proxy_version`` is that of the PROXY header it is sent, 0 for none; ``proxy_crc32c`` adds a checksum to version 2.
     """
 
     name: str
@@ -309,6 +321,8 @@ class Server:
     shutdown_when_down: bool = False
     shutdown_backups_when_up: bool = False
     hash_key: HashKey = HashKey.ID
+    proxy_version: int = 0
+    proxy_crc32c: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _TOLERATED = {
     "client": "timeout client",
     "server": "timeout server",
     "client_fin": "timeout client-fin",
+    "client_hs": "timeout client-hs",
 }
 
 

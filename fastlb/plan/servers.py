@@ -34,7 +34,7 @@ from fastlb.plan.values import Merged, value_of
 
 _ANY = ("0.0.0.0", "::")
 _LOCAL = ("unix", "abstract")
-_CHECK_OPTIONS = ("inter", "fastinter", "downinter", "init_state", "rise", "fall", "port", "addr")
+_CHECK_OPTIONS = ("inter", "fastinter", "downinter", "init_state", "rise", "fall", "port", "addr", "check_send_proxy")
 
 
 def _limits(options: ServerOptions) -> tuple[int, int]:
@@ -118,6 +118,8 @@ class ServerPlanner:
             slowstart_new=slowstart.new_servers,
             shutdown_when_down=value_of(options.shutdown_when_down, False),
             shutdown_backups_when_up=value_of(options.shutdown_backups_when_up, False),
+            proxy_version=_proxy_version(options),
+            proxy_crc32c=value_of(options.proxy_crc32c, False),
         )
 
     def _track(self, line: ServerLine, options: ServerOptions, track: Said[str], number: int) -> None:
@@ -150,6 +152,8 @@ class ServerPlanner:
             read_ms=limit,
             request=kind.request if isinstance(kind, HttpCheck) else b"",
             source=self._sources.of_checks(options, settings, address),
+            proxy_version=_check_proxy_version(options),
+            proxy_crc32c=value_of(options.proxy_crc32c, False),
         )
 
     def _check_address(self, line: ServerLine, options: ServerOptions, server: Address) -> Address | None:
@@ -183,3 +187,17 @@ class ServerPlanner:
                 word = quote(name.replace("_", "-"))
                 self._report.warning(said.location, f"{word} has no effect: server {quote(line.name)} has no 'check'")
                 return
+
+
+def _proxy_version(options: ServerOptions) -> int:
+    """Of the header that goes to the server: with both versions asked for it is the second, as in HAProxy."""
+    if value_of(options.send_proxy_v2, False):
+        return 2
+    return 1 if value_of(options.send_proxy, False) else 0
+
+
+def _check_proxy_version(options: ServerOptions) -> int:
+    """HAProxy manual, section 5.2, ``check-send-proxy``: without it, checks that go elsewhere have no header."""
+    if value_of(options.check_send_proxy, False):
+        return _proxy_version(options) or 1
+    return 0 if options.port is not None or options.addr is not None else _proxy_version(options)

@@ -81,6 +81,8 @@ option tcplog clf
 bind :18081 name a id 3|bind :18081 name|bind :18081 id|bind :18081 id 0|description a b|description|id 5|id 0|id x
 id 5 6|id|enabled|enabled x|disabled x|no disabled
 bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
+bind :18081 accept-proxy|bind /x accept-proxy mode 660|bind :18081 accept-proxy defer-accept tfo
+bind :18081 accept-proxy x
 """
 AGREED_BACKEND = """
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
@@ -130,6 +132,11 @@ option tcpka|option srvtcpka|no option srvtcpka|srvtcpka-idle 10|srvtcpka-intvl 
 srvtcpka-cnt|clitcpka-idle 5|option clitcpka|backlog 5
 log-tag b|log-format %ci|log-format-sd x|error-log-format x|option logasap|option log-separate-errors
 server t 127.0.0.1:80 id 3|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id|disabled|disabled x|enabled
+server t 127.0.0.1:80 send-proxy no-send-proxy send-proxy-v2 no-send-proxy-v2|server t 127.0.0.1:80 send-proxy x
+server t 127.0.0.1:80 proxy-v2-options crc32c|server t 127.0.0.1:80 proxy-v2-options crc23c
+server t 127.0.0.1:80 proxy-v2-options|server t 127.0.0.1:80 proxy-v2-options crc32c,crc32c
+server t 127.0.0.1:80 check check-send-proxy no-check-send-proxy|default-server send-proxy-v2 proxy-v2-options crc32c
+server t 127.0.0.1:80 send-proxy-v3|server t /x send-proxy check
 errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|no option allbackups
 server t 127.0.0.1:80 on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions
 server t 127.0.0.1:80 minconn 5 maxconn 10 maxqueue 3|server t 127.0.0.1:80 minconn 20 maxconn 10|fullconn 10
@@ -222,7 +229,8 @@ option httpchk GET /x HTTP/2
 server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80
 server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
-server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 send-proxy|server t 127.0.0.1:80 check addr 1.2.3.4:5
+server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 check addr 1.2.3.4:5
+server t 127.0.0.1:80 proxy-v2-options unique-id
 server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none
 server t 127.0.0.1:80 maxqueue|server t 127.0.0.1:80 minconn
 default-server|source [::1]:5000|source /x|source 127.0.0.1:80|source * usesrc *
@@ -240,7 +248,9 @@ STRICTER_SECTIONS = [
 LENIENT_GLOBAL = """
 cpu-map auto|log 127.0.0.1 sample 1-1:1 local0|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash
 """
-LENIENT_FRONTEND = "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]"
+LENIENT_FRONTEND = (
+    "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]|timeout client-hs 3s"
+)
 LENIENT_BACKEND = """
 hash-type consistent none|hash-type maglev|hash-type maglev wt6
 server t 127.0.0.1:80 hash-key id|server t 127.0.0.1:80 hash-key addr-port

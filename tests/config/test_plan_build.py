@@ -151,6 +151,32 @@ def test_server_options(load_text: LoadText) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "defaults", "server", "check"),
+    [
+        ("check", "", (0, False), (0, False)),
+        ("check send-proxy", "", (1, False), (1, False)),
+        ("check send-proxy send-proxy-v2", "", (2, False), (2, False)),
+        ("check send-proxy-v2 proxy-v2-options crc32c", "", (2, True), (2, True)),
+        ("check", " default-server send-proxy-v2 proxy-v2-options crc32c\n", (2, True), (2, True)),
+        ("check no-send-proxy-v2", " default-server send-proxy send-proxy-v2\n", (1, False), (1, False)),
+        ("check no-send-proxy", " default-server send-proxy\n", (0, False), (0, False)),
+        ("check send-proxy port 81", "", (1, False), (0, False)),
+        ("check send-proxy-v2 addr 10.0.0.9", "", (2, False), (0, False)),
+        ("check send-proxy-v2 port 81 check-send-proxy", "", (2, False), (2, False)),
+        ("check check-send-proxy", "", (0, False), (1, False)),
+        ("check port 81 no-check-send-proxy", " default-server send-proxy check-send-proxy\n", (1, False), (0, False)),
+    ],
+)
+def test_proxy_header(
+    options: str, defaults: str, server: tuple[int, bool], check: tuple[int, bool], load_text: LoadText
+) -> None:
+    planned = server_of(load_text, options, section=defaults)
+    assert (planned.proxy_version, planned.proxy_crc32c) == server
+    assert planned.check is not None
+    assert (planned.check.proxy_version, planned.check.proxy_crc32c) == check
+
+
+@pytest.mark.parametrize(
     ("options", "section", "connect_ms", "read_ms"),
     [
         ("", "", 2000, 0),
@@ -289,6 +315,16 @@ def test_to_say_what_an_ipv6_socket_is_anyway_is_no_other_socket(load_text: Load
     same = only if system.exists() and system.read_text().strip() == "1" else dual
     assert (unsaid.key, unsaid.v6only) == (same.key, same.v6only)
     assert dual.key != only.key
+
+
+def test_who_must_begin_with_a_proxy_header(load_text: LoadText) -> None:
+    binds = " bind :81,:82 accept-proxy\n bind /run/x accept-proxy\n bind :83 name mail\n bind :84 id 77\n"
+    text = f"{TIMEOUTS}{LISTEN}{binds} timeout client-hs 500\n"
+    plan = plan_of(load_text, f"{text} server s 10.0.0.1:80\nlisten m\n bind :90\n server s 10.0.0.1:80\n")
+    assert [(bind.label, bind.accept_proxy) for bind in plan.binds] == [
+        ("1", False), ("2", True), ("3", True), ("4", True), ("mail", False), ("77", False), ("1", False),
+    ]  # fmt: skip
+    assert [frontend.client_hs_ms for frontend in plan.frontends] == [500, 0]
 
 
 def test_metrics_in_both_ways(load_text: LoadText) -> None:

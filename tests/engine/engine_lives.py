@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from engine_actors import Acked, Actor, Finish, Read, ReadToEnd, Reset, Send, Step
 from engine_inside import Inside, listen, open_descriptors
 from engine_workers import make_plan
+from system.harness import proxyheader
 
 from fastlb.plan.model import Address, Source
 
@@ -38,6 +39,12 @@ class Life:
     send_bytes: int = 0
     source: Source | None = None
     early: bool = False  # the clients do what they can before the engine first turns
+    header: bytes = b""  # of the PROXY protocol, which each client's script begins with
+    server_header: bytes = b""  # which a server gets in its place
+
+
+PROXY = proxyheader.v1(ENDS := (("192.0.2.1", 1111), ("198.51.100.2", 443)))
+PROXY_V2 = proxyheader.v2(ENDS)
 
 
 def said(script: Sequence[Step]) -> bytes:
@@ -80,6 +87,18 @@ LIVES = {
         (Send(REQUEST), ReadToEnd()), (Read(len(REQUEST)), Send(ANSWER), Finish(), ReadToEnd()),
         source=Source(Address("inet", "127.0.0.7", 23000), 23099),
     ),
+    "PROXY headers on both sides": Life(
+        (Send(PROXY + REQUEST), ReadToEnd()),
+        (Read(len(PROXY_V2 + REQUEST)), Send(ANSWER), Finish(), ReadToEnd()),
+        header=PROXY,
+        server_header=PROXY_V2,
+    ),
+    "a PROXY header in pieces, the server speaks first": Life(
+        (Send(PROXY[:9]), Acked(), Send(PROXY[9:]), Read(len(ANSWER)), Send(REQUEST), Finish(), ReadToEnd()),
+        (Read(len(PROXY_V2)), Send(ANSWER), ReadToEnd()),
+        header=PROXY,
+        server_header=PROXY_V2,
+    ),
     "queued": Life(
         (Send(REQUEST), ReadToEnd()), (Read(len(REQUEST)), Send(ANSWER), Finish(), ReadToEnd()), clients=2, maxconn=1
     ),
@@ -96,8 +115,9 @@ class Scene:
         self._silent.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         ports = [self._silent.getsockname()[1]] * life.refused + [self._listener.getsockname()[1]]
         plan = make_plan(
-            ports, maxconn=life.maxconn, retries=5, redispatch=-1, connect_ms=20, client_ms=60_000, queue_ms=60_000
-        )
+            ports, maxconn=life.maxconn, retries=5, redispatch=-1, connect_ms=20, client_ms=60_000, queue_ms=60_000,
+            accept_proxy=bool(life.header), proxy_version=2 if life.server_header else 0,
+        )  # fmt: skip
         plan = replace(plan, servers=tuple(replace(server, source=life.source) for server in plan.servers))
         self.inside = Inside(plan, life.send_bytes)
         self.servers: list[Actor] = []
@@ -165,7 +185,7 @@ class Scene:
         found = []
         turned_away = self.life.clients - self.inside.counters()["server sessions_total"]
         for who, actor in self._named():
-            full = said(self.life.server if who == "client" else self.life.client)
+            full = said(self.life.server) if who == "client" else self._for_servers()
             if not full.startswith(actor.received):
                 found.append(f"the {who} received {len(actor.received)} bytes that are not what was sent")
             elif actor.end == "fin" and len(actor.received) < len(full):
@@ -174,13 +194,16 @@ class Scene:
                 turned_away -= 1
         return found
 
+    def _for_servers(self) -> bytes:
+        return self.life.server_header + said(self.life.client)[len(self.life.header) :]
+
     def _incomplete(self) -> list[str]:
         """Attempts that came to nothing may leave a server with connections that were reset before any byte."""
         life = self.life
         clients = Counter((len(a.received), a.end) for a in self.clients)
         servers = Counter((len(a.received), a.end) for a in self.servers if a.received or a.end != "rst")
         expected_clients = Counter({(len(said(life.server)), life.client_end): life.clients})
-        expected_servers = Counter({(len(said(life.client)), life.server_end): life.clients})
+        expected_servers = Counter({(len(self._for_servers()), life.server_end): life.clients})
         found = [f"clients {dict(clients)}"] if clients != expected_clients else []
         return found + ([f"servers {dict(servers)}"] if servers != expected_servers else [])
 

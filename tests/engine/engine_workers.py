@@ -55,15 +55,20 @@ def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: in
     """One frontend, one backend, a server for each port of 127.0.0.1."""
     limits = {key: backend.pop(key) for key in ("minconn", "maxqueue") if key in backend}
     weights = weights or [1] * len(ports)
-    frontend = {key: backend.pop(key) for key in ("client_ms", "client_fin_ms", "session_log") if key in backend}
+    names = ("client_ms", "client_fin_ms", "client_hs_ms", "session_log")
+    frontend = {key: backend.pop(key) for key in names if key in backend}
+    bind = {key: backend.pop(key) for key in ("accept_proxy",) if key in backend}
+    server = {key: backend.pop(key) for key in ("proxy_version", "proxy_crc32c") if key in backend}
     servers = tuple(
-        Server(f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn, **limits)
+        Server(
+            f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn, **limits, **server
+        )
         for i, port in enumerate(ports)
     )
     back = replace(Backend("be", Balance.ROUNDROBIN, 0, len(servers), HERE), **backend)
     return Plan(
         process=Process(),
-        binds=(Bind("inet:127.0.0.1:0", 0, Address("inet", "127.0.0.1"), HERE),),
+        binds=(Bind("inet:127.0.0.1:0", 0, Address("inet", "127.0.0.1"), HERE, **bind),),
         frontends=(replace(Frontend("fe", 0, HERE), **frontend),),
         backends=(back,),
         servers=servers,

@@ -11,6 +11,7 @@ from fastlb import _engine
 
 from .harness import haproxy as haproxy_module
 from .harness import movers, netns
+from .harness import nginx as nginx_module
 from .harness.launch import FastlbLauncher, HaproxyLauncher
 from .harness.logsink import LogSink
 from .harness.nginx import Nginx
@@ -98,14 +99,30 @@ def puppet(ports: Ports) -> Iterator[Callable[..., Puppet]]:
 
 
 @pytest.fixture
-def nginx(ports: Ports, directory: Path) -> Iterator[Callable[[str], Nginx]]:
+def nginx(ports: Ports, directory: Path) -> Iterator[Callable[..., Nginx]]:
     """``nginx("one")`` is a web server whose page is its name."""
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
     started: list[Nginx] = []
 
-    def start(name: str) -> Nginx:
-        started.append(Nginx(name, directory / name, ports.take()))
+    def start(name: str, proxied: bool = False) -> Nginx:
+        started.append(Nginx(name, directory / name, ports.take(), proxied))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def nginx_front(directory: Path) -> Iterator[Callable[[int, int], Nginx]]:
+    """``nginx_front(port, to)`` is nginx as a TCP balancer that sends PROXY headers."""
+    started: list[Nginx] = []
+
+    def start(port: int, to: int) -> Nginx:
+        if not nginx_module.STREAM_MODULE.exists():
+            pytest.skip("nginx has no stream module")
+        started.append(Nginx("front", directory / "front", port, to=to))
         return started[-1]
 
     yield start

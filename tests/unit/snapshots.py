@@ -22,6 +22,7 @@ from fastlb.stats import (
 )
 
 CAUSES = len(_engine.CAUSES)
+REFUSALS = len(_engine.HEADER_REFUSALS)
 Counts = TypeVar("Counts")
 
 
@@ -113,7 +114,13 @@ def snapshot_of(*servers: ServerStats, **master: Any) -> Snapshot:
             for index in range(info.workers)
         ),
         tuple(
-            FrontendStats(name, 50, counts_of(FrontendCounts, sessions_total=9), (8, 1, *[0] * (CAUSES - 2)))
+            FrontendStats(
+                name,
+                50,
+                counts_of(FrontendCounts, sessions_total=9),
+                (8, 1, *[0] * (CAUSES - 2)),
+                (0, 0, 5, *[0] * (REFUSALS - 3)),
+            )
             for name in names
         ),
         tuple(BackendStats(name, 1, 0, counts_of(BackendCounts, retries_total=4), (0,) * CAUSES) for name in names),

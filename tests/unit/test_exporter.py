@@ -13,7 +13,7 @@ import pytest
 from observed import plan_of, server_of
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from snapshots import CAUSES, cells_of, counts_of, health_of, master_info, server_stats, snapshot_of
+from snapshots import CAUSES, REFUSALS, cells_of, counts_of, health_of, master_info, server_stats, snapshot_of
 
 from fastlb import _engine
 from fastlb.exporter import SnapshotCollector, render
@@ -67,7 +67,7 @@ def test_the_text_is_what_prometheus_client_makes_of_the_collector() -> None:
 
 def test_counters_are_exact_beyond_what_a_float_holds() -> None:
     counts = counts_of(FrontendCounts, received_bytes_total=2**63 + 1)
-    snapshot = replace(snapshot_of(), frontends=(FrontendStats("fe", 0, counts, (0,) * CAUSES),))
+    snapshot = replace(snapshot_of(), frontends=(FrontendStats("fe", 0, counts, (0,) * CAUSES, (0,) * REFUSALS),))
     assert b'fastlb_frontend_received_bytes_total{proxy="fe"} 9223372036854775809\n' in render(snapshot)
 
 
@@ -77,6 +77,8 @@ def test_values() -> None:
     assert found[f"fastlb_server_sessions{{{server}}}"] == 3
     assert found[f"fastlb_server_sessions_total{{{server}}}"] == 40
     assert found[f"fastlb_server_up{{{server}}}"] == 1
+    assert found['fastlb_frontend_proxy_headers_refused_total{proxy="be",reason="timeout"}'] == 5
+    assert 'fastlb_frontend_proxy_headers_refused_total{proxy="be",reason="missing"}' not in found
     assert found['fastlb_server_state{proxy="be",role="active",server="s",state="up"}'] == 1
     assert found[f"fastlb_server_check_http_code{{{server}}}"] == 200
     assert found[f"fastlb_server_check_duration_seconds{{{server}}}"] == 0.0015
@@ -175,5 +177,5 @@ def test_five_thousand_servers() -> None:
 def test_the_document_has_each_reason_and_its_code() -> None:
     text = (DOCUMENT.parent / "operations.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (?:`(..)`[^|]*|none) \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
-    unseen = {"worker_lost"}  # nobody is left to write its line
+    unseen = {"worker_lost", "proxy_header"}  # nobody is left to write its line; it has a line of another kind
     assert dict(rows) == {word: "" if word in unseen else code for word, code, _ in _engine.CAUSES}

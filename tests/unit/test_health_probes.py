@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import resource
 import shutil
 import socket
@@ -11,7 +12,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +104,53 @@ def test_tcp_passes_and_ends_with_a_reset() -> None:
 
     assert asyncio.run(run()) == Verdict(Outcome.PASS, "L4OK")
     assert ends == [errno.ECONNRESET]
+
+
+def begun_with(check: Callable[[int], Check]) -> tuple[Verdict, list[bytes]]:
+    """The verdict on a server that answers to the whole of what it gets, and what it got."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1000))
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+        with suppress(ConnectionResetError):
+            await reader.read(1)
+        writer.close()
+
+    async def run() -> Verdict:
+        async with serving(serve) as port:
+            verdict, _ = await verdict_of(check(port))
+            return verdict
+
+    return asyncio.run(run()), heard
+
+
+@pytest.mark.parametrize("crc32c", [False, True])
+def test_a_check_of_http_behind_a_proxy_header(crc32c: bool) -> None:
+    """The bytes are those of HAProxy's checks: its own addresses in version 1, "LOCAL" in version 2."""
+    verdict, heard = begun_with(lambda port: check_of(port, CheckKind.HTTP, proxy_version=2, proxy_crc32c=crc32c))
+    local = b"\x20\x00\x00\x07\x03\x00\x04\xa9\xb8\x7e\x8f" if crc32c else b"\x20\x00\x00\x00"
+    assert verdict == Verdict(Outcome.PASS, "L7OK", 200)
+    assert heard == [b"\r\n\r\n\x00\r\nQUIT\n" + local + b"OPTIONS / HTTP/1.0\r\n\r\n"]
+
+
+def test_a_check_with_its_own_addresses_in_a_proxy_header() -> None:
+    ports: list[int] = []
+    verdict, heard = begun_with(lambda port: ports.append(port) or check_of(port, CheckKind.HTTP, proxy_version=1))
+    assert verdict.outcome is Outcome.PASS
+    pattern = rb"PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 (\d+) %d\r\nOPTIONS / HTTP/1.0\r\n\r\n" % ports[0]
+    assert re.fullmatch(pattern, heard[0])
+
+
+def test_a_plain_check_with_a_proxy_header_over_a_unix_socket(tmp_path: Path) -> None:
+    """It passes once the header is sent. The reset behind it does not reach a unix socket, so the server may read."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        address = Address("unix", str(tmp_path / "s"))
+        verdict, _ = asyncio.run(verdict_of(check_of(1, address=address, proxy_version=1)))
+        assert verdict == Verdict(Outcome.PASS, "L4OK")
+        assert listener.accept()[0].recv(100) == b"PROXY UNKNOWN\r\n"
 
 
 def test_tcp_refused() -> None:

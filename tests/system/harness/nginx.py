@@ -22,27 +22,45 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{proxied};
         location = /healthy {{
             if (-f {directory}/302) {{ return 302 /elsewhere; }}
             if (-f {directory}/404) {{ return 404; }}
             if (-f {directory}/503) {{ return 503; }}
             return 200 "fine\\n";
         }}
+        location = /who {{ return 200 "$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port\\n"; }}
         location / {{ return 200 "{name}\\n"; }}
     }}
 }}
 """
 
 
-class Nginx:
-    """One running nginx; ``str()`` is its address."""
+FRONT = """
+load_module modules/ngx_stream_module.so;
+daemon off;
+master_process off;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log;
+events {{ worker_connections 512; }}
+stream {{ server {{ listen 127.0.0.1:{port}; proxy_pass 127.0.0.1:{to}; proxy_protocol on; }} }}
+"""
+STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
-    def __init__(self, name: str, directory: Path, port: int) -> None:
+
+class Nginx:
+    """One running nginx; ``str()`` is its address. ``proxied``: it expects PROXY headers; /who repeats them.
+
+    With ``to`` it is a TCP balancer in front of that port, which it sends PROXY headers.
+    """
+
+    def __init__(self, name: str, directory: Path, port: int, proxied: bool = False, to: int = 0) -> None:
         directory.mkdir(mode=0o755)
         self._directory, self._port = directory, port
         config = directory / "nginx.conf"
-        config.write_text(CONFIG.format(directory=directory, port=port, name=name))
+        expects = " proxy_protocol" if proxied else ""
+        text = FRONT if to else CONFIG
+        config.write_text(text.format(directory=directory, port=port, name=name, proxied=expects, to=to))
         command = ["nginx", "-c", str(config), "-e", str(directory / "error.log")]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=without_preload())
         eventually(lambda: listening(("127.0.0.1", port)) or self._process.poll() is not None, "nginx listens")
