@@ -7,6 +7,7 @@ from libc.string cimport memcmp, memcpy, memset, strlen
 
 from layout cimport *
 from linux cimport *
+from rules cimport *
 from session cimport *
 
 
@@ -101,6 +102,11 @@ include "kernel.pxi"
 include "plan.pxi"
 include "line.pxi"
 include "log.pxi"
+include "tls_hello.pxi"
+include "match.pxi"
+include "sample.pxi"
+include "rules.pxi"
+include "inspect.pxi"
 include "session.pxi"
 include "source.pxi"
 include "connect.pxi"
@@ -113,3 +119,4 @@ include "schedule.pxi"
 include "memory.pxi"
 include "views.pxi"
 include "worker.pxi"
+include "judge.pxi"

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rules.h"
+
 #define LAYOUT_VERSION 3u
 #define SHM_MAGIC 0x666173746c622d73ull  /* "fastlb-s" */
 #define PLAN_MAGIC 0x666173746c622d70ull /* "fastlb-p" */
@@ -54,16 +56,20 @@ enum cause {
     CAUSE_SERVER_DOWN = 19, /* on-marked-down shutdown-sessions */
     CAUSE_SERVER_UP = 20,   /* on-marked-up shutdown-backup-sessions: an active server is back */
     CAUSE_QUEUE_FULL = 21,  /* maxqueue */
-    CAUSE_COUNT = 22,
+    CAUSE_DENIED = 22,      /* by a rule */
+    CAUSE_INSPECT_CLIENT_TIMEOUT = 23,
+    CAUSE_INSPECT_CLIENT_ABORT = 24,
+    CAUSE_COUNT = 25,
 };
 
 /* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */
 #define SERVER_USABLE 1ull
+#define SERVER_UP 2ull /* also with weight 0, when only a rule or an older session leads there */
 #define SERVER_WEIGHT_SHIFT 8
 #define CUT_ORDER_SHIFT 8
 
 struct server_control {
-    uint64_t state; /* SERVER_USABLE | weight << SERVER_WEIGHT_SHIFT */
+    uint64_t state; /* SERVER_USABLE | SERVER_UP | weight << SERVER_WEIGHT_SHIFT */
     uint64_t maxconn;
     uint64_t minconn;  /* below maxconn: the limit follows the load of the backend; 0: it does not */
     uint64_t maxqueue; /* who waits for this very server, 0 = no limit */
@@ -125,6 +131,7 @@ struct frontend_row {
     uint64_t received_bytes_total;
     uint64_t sent_bytes_total;
     uint64_t undelivered_bytes_total;
+    uint64_t denied_connections_total; /* by 'tcp-request connection': they never became sessions */
     uint64_t ended_total[MAX_CAUSES];
 };
 
@@ -229,7 +236,10 @@ _Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the
 #define NO_INDEX 0xffffffffu
 
 #define FRONTEND_KERNEL_SPLICE 8u
+#define FRONTEND_CONNECTION_RULES 16u /* to be asked at accept */
+#define FRONTEND_RULES 32u            /* its sessions are inspected: it, or its backend, has rules */
 #define BACKEND_KERNEL_SPLICE 1u
+#define BACKEND_ALL_BACKUPS 2u
 
 struct plan_name {
     uint32_t offset;
@@ -315,6 +325,11 @@ struct plan_frontend {
     uint32_t flags;
     uint32_t client_ms;
     uint32_t client_fin_ms;
+    uint32_t inspect_ms;
+    uint32_t own_backend; /* the other half of a listen, or NO_INDEX: its content rules run once */
+    struct rule_set connection_rules;
+    struct rule_set content_rules;
+    struct rule_set backend_rules;
     uint32_t log; /* LOG_… */
     struct plan_line line;
     struct plan_line error_line; /* empty: the same */
@@ -338,6 +353,9 @@ struct plan_backend {
     uint32_t keepalive_interval_s;
     uint32_t keepalive_count;
     uint32_t flags;
+    uint32_t inspect_ms;
+    struct rule_set content_rules;
+    struct rule_set server_rules;
     struct plan_name name;
 };
 
@@ -361,6 +379,7 @@ enum { USESRC_NONE = 0, USESRC_ADDRESS = 1, USESRC_CLIENTIP = 2, USESRC_CLIENT =
 struct plan_server {
     uint32_t slot;
     uint32_t backend;
+    uint32_t backup;
     uint32_t flags; /* 0: nothing to do but to connect */
     uint32_t user_timeout_ms;
     int32_t port_offset;
@@ -382,6 +401,7 @@ struct plan_header {
     uint32_t slot_count, slot_offset; /* slot of a server -> its index, or NO_INDEX */
     uint32_t piece_count, piece_offset;
     uint32_t names_offset, names_bytes;
+    uint32_t rules_offset, rules_bytes; /* see rules.h */
 };
 
 /* ---- one direction of a session that the kernel forwards: an entry of a BPF array, mapped by its worker ----

@@ -1,6 +1,8 @@
 # The C side of layout.h, declared once. Only the fields that Cython code touches are named.
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from rules cimport rule_set
+
 
 cdef extern from "layout.h" nogil:
     const uint32_t LAYOUT_VERSION_C "LAYOUT_VERSION"
@@ -19,12 +21,16 @@ cdef extern from "layout.h" nogil:
         CUT_ORDER_SHIFT
     const uint64_t ARENA_ENTRIES
     const uint64_t SERVER_USABLE
+    const uint64_t SERVER_UP
     const uint32_t FRONTEND_KERNEL_SPLICE
+    const uint32_t FRONTEND_CONNECTION_RULES
+    const uint32_t FRONTEND_RULES
     const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t SERVER_SOURCE
     const uint32_t SERVER_USER_TIMEOUT
     const uint32_t SERVER_CLIENTS_ADDRESS
     const uint32_t SERVER_CLIENTS_PORT
+    const uint32_t BACKEND_ALL_BACKUPS
     const uint32_t NO_INDEX
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
@@ -54,6 +60,9 @@ cdef extern from "layout.h" nogil:
         CAUSE_SERVER_DOWN
         CAUSE_SERVER_UP
         CAUSE_QUEUE_FULL
+        CAUSE_DENIED
+        CAUSE_INSPECT_CLIENT_TIMEOUT
+        CAUSE_INSPECT_CLIENT_ABORT
         CAUSE_COUNT
 
     enum:
@@ -168,6 +177,7 @@ cdef extern from "layout.h" nogil:
         uint64_t received_bytes_total
         uint64_t sent_bytes_total
         uint64_t undelivered_bytes_total
+        uint64_t denied_connections_total
         uint64_t *ended_total
 
     ctypedef struct backend_row "struct backend_row":
@@ -271,6 +281,11 @@ cdef extern from "layout.h" nogil:
         uint32_t flags
         uint32_t client_ms
         uint32_t client_fin_ms
+        uint32_t inspect_ms
+        uint32_t own_backend
+        rule_set connection_rules
+        rule_set content_rules
+        rule_set backend_rules
         uint32_t log
         plan_line line
         plan_line error_line
@@ -293,6 +308,9 @@ cdef extern from "layout.h" nogil:
         uint32_t keepalive_interval_s
         uint32_t keepalive_count
         uint32_t flags
+        uint32_t inspect_ms
+        rule_set content_rules
+        rule_set server_rules
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":
@@ -309,6 +327,7 @@ cdef extern from "layout.h" nogil:
     ctypedef struct plan_server "struct plan_server":
         uint32_t slot
         uint32_t backend
+        uint32_t backup
         uint32_t flags
         uint32_t user_timeout_ms
         int32_t port_offset
@@ -336,6 +355,8 @@ cdef extern from "layout.h" nogil:
         uint32_t piece_offset
         uint32_t names_offset
         uint32_t names_bytes
+        uint32_t rules_offset
+        uint32_t rules_bytes
 
     ctypedef struct kernel_entry "struct kernel_entry":
         uint64_t used

@@ -11,6 +11,17 @@ cdef ssize_t net_recv(int fd, void *data, size_t size) noexcept nogil:
             return -errno
 
 
+cdef ssize_t net_peek(int fd, void *data, size_t size) noexcept nogil:
+    # What is there stays there.
+    cdef ssize_t n
+    while True:
+        n = recv(fd, data, size, MSG_DONTWAIT | MSG_PEEK)
+        if n >= 0:
+            return n
+        if errno != EINTR:
+            return -errno
+
+
 cdef ssize_t net_send(int fd, const void *data, size_t size, bint fin_follows) noexcept nogil:
     # With a shutdown to come at once, the kernel keeps the last segment for it: data and FIN leave as one.
     cdef ssize_t n

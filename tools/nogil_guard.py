@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What Python calls: objects, exceptions, then down.
-PYTHON_SIDE = {"compile.pxi", "memory.pxi", "schedule.pxi", "views.pxi", "worker.pxi"}
+PYTHON_SIDE = {"compile.pxi", "memory.pxi", "schedule.pxi", "views.pxi", "worker.pxi", "judge.pxi"}
 GENERATED = ROOT / "build/cython-release/src/engine.c"
 
 HEADER = re.compile(

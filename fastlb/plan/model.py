@@ -15,6 +15,7 @@ from enum import Enum, IntEnum
 from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
 from fastlb.config.tree import LogSample
+from fastlb.rules.model import NO_BACKEND_RULES, NO_FRONTEND_RULES, BackendRules, FrontendRules
 
 DEFAULT_BACKLOG = 4096
 DEFAULT_INTER_MS = 2000
@@ -177,6 +178,7 @@ class Frontend:
     description: str | None = None
     id: int | None = None
     guid: str | None = None
+    rules: FrontendRules = NO_FRONTEND_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ class Backend:
     description: str | None = None
     id: int | None = None
     guid: str | None = None
+    rules: BackendRules = NO_BACKEND_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +346,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything the master and, compiled, the workers need to know. ``digest`` is SHA-256 of the texts read."""
+    """Everything the master and, compiled, the workers need to know. ``digest`` is SHA-256 of the texts read.
+
+    ``rules`` is the table that the rules of frontends and backends refer to; empty where there is none.
+    """
 
     process: Process
     binds: tuple[Bind, ...]
@@ -354,3 +360,4 @@ class Plan:
     metrics: tuple[MetricsBind, ...]
     files: tuple[str, ...]
     digest: str
+    rules: bytes = b""

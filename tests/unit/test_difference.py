@@ -142,6 +142,18 @@ def test_no_field_is_forgotten(part: str) -> None:
     for field in fields(first):
         if field.name in SILENT or field.name in ("logs", "address", "port_offset"):
             continue
-        changed = replace(first, **{field.name: None if field.name == "check" else 12_345})
+        other = {"check": None, "rules": replace(first.rules, digest="other") if hasattr(first, "rules") else None}
+        changed = replace(first, **{field.name: other.get(field.name, 12_345)})
         new = replace(old, **{part: (changed, *getattr(old, part)[1:])})
         assert len(difference.changes(old, new)) == 1, field.name
+
+
+def test_rules_and_what_their_files_say() -> None:
+    ruled = "frontend www\n    use_backend app if { src -f nets }\n"
+    Path("nets").write_text("10.0.0.0/8\n")
+    old = plan(TEXT.replace("frontend www\n", ruled))
+    elsewhere = plan(TEXT.replace("frontend www\n", ruled).replace("db\n", "db\n    use_backend app if FALSE\n"))
+    assert [one.text for one in difference.changes(old, elsewhere)] == ["~ frontend db: other rules"]
+    Path("nets").write_text("10.0.0.0/9\n")
+    changes = difference.changes(old, plan(TEXT.replace("frontend www\n", ruled)))
+    assert [(one.text, one.then) for one in changes] == [("~ frontend www: other rules", "keep the old")]
