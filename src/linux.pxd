@@ -186,4 +186,5 @@ cdef extern from "faults.h" nogil:
 
 
 cdef extern from "<string.h>" nogil:
+    void *memchr(const void *text, int byte, size_t size)
     void *memmem(const void *text, size_t size, const void *part, size_t part_size)

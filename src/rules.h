@@ -56,7 +56,8 @@ enum rule_match {
     MATCH_DOM = 10,
 };
 
-enum rule_convert { CONVERT_LOWER = 0, CONVERT_UPPER = 1, CONVERT_IPMASK = 2, CONVERT_MAP = 3 };
+enum rule_convert { CONVERT_LOWER = 0, CONVERT_UPPER = 1, CONVERT_IPMASK = 2, CONVERT_MAP = 3, CONVERT_FIELD = 4,
+                    CONVERT_WORD = 5 };
 
 /* Consecutive rules. */
 struct rule_set {
@@ -105,10 +106,10 @@ struct rule_converter {
     uint32_t kind;
     uint32_t match;
     uint32_t values; /* a map: its keys, whose values are offsets of plan_name pairs within the table */
-    uint32_t first;
+    uint32_t first; /* bits of a mask; which part of a text, from its end where it is negative */
     uint32_t second;
-    uint32_t fallback; /* text for a key that the map lacks, or NO_INDEX */
-    uint32_t fallback_size;
+    uint32_t text; /* for a key that the map lacks, or NO_INDEX; or the delimiters */
+    uint32_t text_size;
     uint32_t unused;
 };
 

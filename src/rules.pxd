@@ -58,6 +58,8 @@ cdef extern from "rules.h" nogil:
         CONVERT_UPPER
         CONVERT_IPMASK
         CONVERT_MAP
+        CONVERT_FIELD
+        CONVERT_WORD
 
     ctypedef struct rule_set "struct rule_set":
         uint32_t offset
@@ -98,8 +100,8 @@ cdef extern from "rules.h" nogil:
         uint32_t values
         uint32_t first
         uint32_t second
-        uint32_t fallback
-        uint32_t fallback_size
+        uint32_t text
+        uint32_t text_size
 
     ctypedef struct rule_piece "struct rule_piece":
         uint32_t text

@@ -181,7 +181,7 @@ cdef bint convert_map(look_t *look, const rule_converter *c, value_t *v) noexcep
     cdef plan_name *text = <plan_name *>(table + found)
     if found != NO_INDEX:
         return value_text(v, table + text.offset, text.size)
-    return c.fallback != NO_INDEX and value_text(v, table + c.fallback, c.fallback_size)
+    return c.text != NO_INDEX and value_text(v, table + c.text, c.text_size)
 
 
 cdef bint convert_case(look_t *look, bint upper, value_t *v) noexcept nogil:
@@ -192,6 +192,37 @@ cdef bint convert_case(look_t *look, bint upper, value_t *v) noexcept nogil:
             if b'a' <= look.text_room[i] <= b'z':
                 look.text_room[i] &= 0xdf
     return True
+
+
+cdef int32_t text_part(value_t *v, const uint8_t *delimiters, uint32_t count, bint words, int32_t wanted,
+                       value_t *part) noexcept nogil:
+    # How many parts there are between delimiters, up to the wanted one. Words are those that are not empty.
+    cdef int32_t number = 0
+    cdef uint32_t start = 0, at
+    for at in range(v.size + 1):
+        if at < v.size and memchr(delimiters, v.text[at], count) == NULL:
+            continue
+        if at > start or not words:
+            number += 1
+            if number == wanted:
+                value_text(part, v.text + start, at - start)
+                return number
+        start = at + 1
+    return number
+
+
+cdef bint convert_part(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    # One that is not there is empty, as HAProxy has it.
+    cdef const uint8_t *delimiters = plan_rules(look.plan) + c.text
+    cdef bint words = c.kind == CONVERT_WORD
+    cdef int32_t wanted = <int32_t>c.first
+    cdef value_t part
+    part.text = v.text
+    part.size = 0
+    if wanted < 0:
+        wanted += 1 + text_part(v, delimiters, c.text_size, words, 0, &part)
+    text_part(v, delimiters, c.text_size, words, wanted, &part)
+    return value_text(v, part.text, part.size)
 
 
 cdef bint sample_get(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
@@ -207,6 +238,8 @@ cdef bint sample_get(look_t *look, const rule_sample *sample, value_t *v) noexce
                 return False
         elif c[i].kind == CONVERT_IPMASK:
             convert_mask(&c[i], v)
+        elif c[i].kind == CONVERT_FIELD or c[i].kind == CONVERT_WORD:
+            convert_part(look, &c[i], v)
         else:
             convert_case(look, c[i].kind == CONVERT_UPPER, v)
     return True

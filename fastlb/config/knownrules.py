@@ -33,10 +33,10 @@ SAMPLE_REFUSED = {
 }
 CONVERTER_NOT_YET = words(
     """add and base64 be2dec be2hex bool bytes concat crc32 crc32c cut_crlf debug digest div djb2 even fe_exists
-    field fix_is_valid fix_tag_value hex hex2i hmac host_only htonl http_date iif in_table json json_query language
+    fix_is_valid fix_tag_value hex hex2i hmac host_only htonl http_date iif in_table json json_query language
     le2dec length limit ltime ltrim mod mqtt_field_value mqtt_is_valid ms_ltime ms_utime mul nbsrv neg not odd or
     port_only protobuf q rand regsub reverse reverse_dom rfc7239_is_valid rtrim sdbm secure_memcmp set-var sha1 sha2
-    srv_is_up srv_queue strcmp sub ub64dec ub64enc ungrpc unset-var url_dec url_enc us_ltime us_utime utime when word
+    srv_is_up srv_queue strcmp sub ub64dec ub64enc ungrpc unset-var url_dec url_enc us_ltime us_utime utime when
     wt6 x509_v_err_str xor xxh3 xxh32 xxh64"""
 )
 CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "sha", "ip.", "tcp.", "eth.")

@@ -101,11 +101,17 @@ def _check_argument(name: Word, kind: str, text: str) -> None:
     except UnitError as failure:
         message = f"the {kind} of {quote(name.text)} cannot be {quote(text)}: {failure}"
         raise ConfigError(name.location, message) from None
-    if not text:
-        raise ConfigError(name.location, f"the {kind} of {quote(name.text)} is empty")
+    if not text or (kind == "number" and int(text) == 0):
+        raise ConfigError(name.location, f"the {kind} of {quote(name.text)} is {'0' if text else 'missing'}")
 
 
-_LIMITS = {"offset": (0, MAX_OFFSET), "length": (0, MAX_OFFSET), "bits": (0, 32), "bits6": (0, 128)}
+_LIMITS = {
+    "offset": (0, MAX_OFFSET),
+    "length": (0, MAX_OFFSET),
+    "bits": (0, 32),
+    "bits6": (0, 128),
+    "number": (-1000, 1000),
+}
 _PAYLOAD = Fetch(Kind.BYTES, ("offset", "length"), content=True, name="req.payload")
 _OF_BACKEND = Fetch(Kind.INTEGER, ("backend?",))
 _OF_SERVER = Fetch(Kind.INTEGER, ("server",))
@@ -160,6 +166,8 @@ MAPS = {
 }  # fmt: skip
 _MAP_TAKES = {"ip": (Kind.ADDRESS,), "int": (Kind.INTEGER,)}
 
+_OF_TEXT = Converter(_STRINGS, Kind.TEXT, ("number", "delimiters"))
+
 CONVERTERS: KeywordTable[Converter] = KeywordTable(
     "converter",
     {
@@ -168,6 +176,8 @@ CONVERTERS: KeywordTable[Converter] = KeywordTable(
         "ipmask": Keyword(
             Converter((Kind.ADDRESS,), None, ("bits", "bits6?")), "(bits[,bits of IPv6])", "the network of an address"
         ),
+        "field": Keyword(_OF_TEXT, "(n,delimiters)", "the n-th part between delimiters, from the end if n is negative"),
+        "word": Keyword(_OF_TEXT, "(n,delimiters)", "the same, where empty parts do not count"),
         **{
             name: Keyword(
                 Converter(_MAP_TAKES.get(match, _STRINGS), Kind.TEXT, _MAP),

@@ -91,6 +91,8 @@ class Convert(IntEnum):
     UPPER = 1
     IPMASK = 2
     MAP = 3
+    FIELD = 4
+    WORD = 5
 
 
 class Verdict(IntEnum):

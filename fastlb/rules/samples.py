@@ -79,6 +79,10 @@ class TestCompiler:
             fallback = part.arguments[1].encode("utf-8", "surrogateescape") if len(part.arguments) > 1 else None
             text = (NO_INDEX, 0) if fallback is None else self._table.text(fallback)
             return Convert.MAP, match, self._map(part.arguments[0], match, part.location), 0, 0, *text, 0
+        if part.name in ("field", "word"):
+            number, delimiters = part.arguments
+            text = self._table.text(delimiters.encode("utf-8", "surrogateescape"))
+            return Convert[part.name.upper()], 0, NO_INDEX, int(number) & 0xFFFFFFFF, 0, *text, 0
         bits = (*map(int, part.arguments), 128)[:2] if part.arguments else (0, 0)
         return Convert[part.name.upper()], 0, NO_INDEX, *bits, NO_INDEX, 0, 0
 

@@ -220,6 +220,24 @@ def test_maps_and_names_made_at_run_time(judge, tmp_path: Path) -> None:
     assert [masked(b"", one) for one in ("10.1.2.255", "10.1.3.0", "2001:db8:ffff::1", "2001:db8::1")] == [1, -1, 1, -1]
 
 
+def test_parts_of_a_text(judge) -> None:
+    """What HAProxy 2.6 makes of them."""
+    texts = ("a.b.c", ".a.b", "a", "b..c", "a.b.", "..")
+    expected = {
+        "field(1,.)": "a ! a b a !", "field(2,.)": "b a ! ! b !", "field(-1,.)": "c b a c ! !",
+        "field(-2,.)": "b a ! ! b !", "word(1,.)": "a a a b a !", "word(2,.)": "b b ! c b !",
+        "word(-1,.)": "c b a c b !", "word(-2,.)": "b a ! b a !", "field(2,:.)": "b a ! ! b !",
+    }  # fmt: skip
+    for part, results in expected.items():
+        content = [
+            judge(f"tcp-request content reject if {{ req.payload(0,0),{part} -m str {value} }}").content
+            for value in "abc"
+        ]
+        found = ["".join(v for v, one in zip("abc", content, strict=True) if one(text.encode(), final=True) == "reject")
+                 for text in texts]  # fmt: skip
+        assert [one or "!" for one in found] == results.split(), part
+
+
 def test_what_goes_on_in_backends(judge) -> None:
     tests = ("nbsrv(b1) 1", "be_conn(b1) 0", "fe_conn 0", "queue(b1) 0", "avg_queue(b1) 0", "be_conn_free(b1) 3")
     rules = "\n".join(f"tcp-request connection reject if !{{ {test} }}" for test in tests)
