@@ -22,7 +22,7 @@ _AT_ONCE = {
 }  # fmt: skip
 # Numbers of the plan, and what says nothing by itself.
 _NUMBERING = {"name", "location", "first_server", "server_count", "is_listen", "key", "frontend", "groups", "tracked"}
-_RESOLVED = {"backend", "logs", "session_log"}  # compared by what they refer to
+_RESOLVED = {"backend", "logs", "session_log", "rules"}  # compared by what they refer to
 _FOLLOW = ("fastinter_ms", "downinter_ms", "connect_ms")  # the same as 'inter', unless they are said
 _GO_ON = "go on until they end"
 _KEEP = "keep the old"
@@ -103,6 +103,8 @@ def _frontends(old: Plan, new: Plan) -> Iterator[Change]:
             yield Change(text, "frontends", index, "stay where they are")
         if (_targets(old, frontend.logs), frontend.session_log) != (_targets(new, other.logs), other.session_log):
             yield Change(f"~ frontend {frontend.name}: other log lines or targets", "frontends", index, _KEEP)
+        if frontend.rules.digest != other.rules.digest:
+            yield Change(f"~ frontend {frontend.name}: other rules", "frontends", index, _KEEP)
     for name in after:
         yield Change(f"+ frontend {name}")
 
@@ -115,6 +117,8 @@ def _backends(old: Plan, new: Plan) -> Iterator[Change]:
             yield Change(f"- backend {backend.name} with {_count(backend)}", "backends", index, _GO_ON)
             continue
         yield from _fields(f"backend {backend.name}", backend, other, "backends", index)
+        if backend.rules.digest != other.rules.digest and not other.is_listen:
+            yield Change(f"~ backend {backend.name}: other rules", "backends", index, _KEEP)
         yield from _servers(old, new, backend, other)
     for name, backend in after.items():
         yield Change(f"+ backend {name} with {_count(backend)}")

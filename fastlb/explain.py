@@ -49,7 +49,7 @@ _OF_SECTION = {"backlog", "source", *_SAID[Bind, "keepalive"]}
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
     "backend", "check", "request", "inherited_fd", "kind", "session_log", "moment", "line", "error_line", "data",
-    "port_offset", "tracked", "balance", "draws", "hashing",
+    "port_offset", "tracked", "balance", "draws", "hashing", "rules",
 }  # fmt: skip
 # Of what has not been said: the field that counts instead, and its name.
 _DERIVED = {
@@ -92,6 +92,7 @@ def lines(config: Config, plan: Plan, settings: Settings) -> Iterator[str]:
             yield from _written(1, _frontend(frontends[proxy.location], merged, plan, settings))
         if proxy.location in backends:
             yield from _written(1, _backend(backends[proxy.location], merged, proxy.location in frontends))
+        yield from _written(1, (Row(line.text, _place(line.location)) for line in proxy.rules.lines))
         yield from _written(1, _logs(merged.settings.logs))
         if proxy.location in frontends:
             yield from _binds(frontends[proxy.location], merged, plan)

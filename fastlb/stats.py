@@ -78,13 +78,17 @@ class WorkerCounts:
 
 @dataclass(frozen=True, slots=True)
 class FrontendCounts:
-    """``received`` is from clients, ``sent`` to clients, ``undelivered`` was meant for clients that had gone."""
+    """``received`` is from clients, ``sent`` to clients, ``undelivered`` was meant for clients that had gone.
+
+    ``denied_connections`` were refused by ``tcp-request connection`` and never became sessions.
+    """
 
     sessions: int
     sessions_total: int
     received_bytes_total: int
     sent_bytes_total: int
     undelivered_bytes_total: int
+    denied_connections_total: int
 
 
 @dataclass(frozen=True, slots=True)

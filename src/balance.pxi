@@ -45,6 +45,15 @@ cdef bint server_usable(worker_t *w, plan_server *server) noexcept nogil:
     return load_relaxed(&w.control.servers[server.slot].state) & SERVER_USABLE != 0
 
 
+cdef bint server_up(worker_t *w, plan_server *server) noexcept nogil:
+    return load_relaxed(&w.control.servers[server.slot].state) & SERVER_UP != 0
+
+
+cdef bint target_usable(worker_t *w, session_t *s) noexcept nogil:
+    # Of the server that a session has: where a rule chose it, it need not have a weight.
+    return server_up(w, s.target) if s.rules == RULES_PINNED else server_usable(w, s.target)
+
+
 cdef uint64_t server_weight(worker_t *w, plan_server *server) noexcept nogil:
     return load_relaxed(&w.control.servers[server.slot].state) >> SERVER_WEIGHT_SHIFT & 0xffff
 
@@ -177,10 +186,26 @@ cdef bint balance_is_hashed(plan_backend *backend) noexcept nogil:
     return backend.balance == BALANCE_SOURCE or backend.balance == BALANCE_HASH
 
 
+cdef int balance_pinned(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
+    # The server that a rule chose: full or not, but not once it has failed or gone.
+    cdef plan_server *server = w.colds[session_index(w, s)].pinned
+    if server == avoid or not server_up(w, server):
+        s.rules = 0
+        return PICK_NONE
+    s.target = server
+    if queue_is_busy(w, s, MAX_BACKENDS_C + server.slot) or not server_claim(w, s.backend, server, 0):
+        return PICK_FULL
+    return PICK_FOUND
+
+
 cdef int balance_pick(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
     """Choose and claim a server: s.target. PICK_FULL leaves s.target NULL, or at the one server to wait for."""
     cdef int verdict
     s.target = NULL
+    if s.rules == RULES_PINNED:
+        verdict = balance_pinned(w, s, avoid)
+        if verdict != PICK_NONE:
+            return verdict
     if s.backend.balance == BALANCE_LEASTCONN:
         verdict = balance_leastconn(w, s, avoid)
     elif balance_is_hashed(s.backend):

@@ -8,7 +8,7 @@
 struct cause_text {
     const char *word;
     /* HAProxy manual, "Session state at disconnection": who, and in which phase. A phase D (or -) is that of an established
-     * session; before that it is Q in a queue, and else C. */
+     * session; before that it is R while rules wait, Q in a queue, and else C. */
     const char *code;
     const char *meaning;
 };
@@ -42,6 +42,11 @@ static const struct cause_text CAUSE_TEXTS[] = {
                          "an active server came up, and 'on-marked-up' ends the sessions of backups"},
     [CAUSE_QUEUE_FULL] = {"queue_full", "SQ", "the queue of the one server for this client was full (maxqueue)"},
     [CAUSE_PROXY_HEADER] = {"proxy_header", "PC", "the client's PROXY header was missing or malformed"},
+    [CAUSE_DENIED] = {"denied", "PR", "a rule refused what the client sent"},
+    [CAUSE_INSPECT_CLIENT_TIMEOUT] = {"client_timeout_inspecting", "cR",
+                                      "the client's timeout ran out before the rules were decided"},
+    [CAUSE_INSPECT_CLIENT_ABORT] = {"client_left_inspecting", "CR",
+                                    "the client left before the rules were decided"},
 };
 _Static_assert(sizeof(CAUSE_TEXTS) / sizeof(CAUSE_TEXTS[0]) == CAUSE_COUNT, "a cause without a word");
 _Static_assert(CAUSE_COUNT <= MAX_CAUSES, "raise MAX_CAUSES");

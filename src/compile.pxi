@@ -1,4 +1,4 @@
-# Plan -> one sealed memfd without pointers, as layout.h describes it. Runs in the master.
+# Plan -> one sealed memfd without pointers, as plan.h describes it. Runs in the master.
 import os
 import socket as _socket
 import struct as _struct
@@ -36,6 +36,12 @@ cdef plan_name _name(names, str text):
     name.size = <uint32_t>len(encoded)
     names.extend(encoded)
     return name
+
+
+cdef rule_set _rule_set(found):
+    cdef rule_set row
+    row.offset, row.count = found
+    return row
 
 
 _ADDRESSES = frozenset(range(PIECE_FRONTEND_IP, PIECE_SERVER_PORT + 1))
@@ -80,6 +86,15 @@ cdef bytes _frontend_row(frontend, uint32_t slot, pieces, names):
     row.backend = NO_INDEX if frontend.backend < 0 else <uint32_t>frontend.backend
     if frontend.kernel_splice:
         row.flags |= FRONTEND_KERNEL_SPLICE
+    if frontend.rules.connection.size:
+        row.flags |= FRONTEND_CONNECTION_RULES
+    if frontend.rules.needed:
+        row.flags |= FRONTEND_RULES
+    row.inspect_ms = frontend.rules.inspect_ms
+    row.own_backend = NO_INDEX if frontend.rules.own_backend < 0 else <uint32_t>frontend.rules.own_backend
+    row.connection_rules = _rule_set(frontend.rules.connection)
+    row.content_rules = _rule_set(frontend.rules.content)
+    row.backend_rules = _rule_set(frontend.rules.backends)
     row.client_ms = frontend.client_ms
     row.client_fin_ms = frontend.client_fin_ms
     row.log = _log_flags(frontend.session_log)
@@ -128,6 +143,10 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.flags = BACKEND_KERNEL_SPLICE if backend.kernel_splice else 0
     row.draws = backend.draws
     row.hash = _hash(backend.hashing)
+    row.flags |= BACKEND_ALL_BACKUPS if backend.allbackups else 0
+    row.inspect_ms = backend.rules.inspect_ms
+    row.content_rules = _rule_set(backend.rules.content)
+    row.server_rules = _rule_set(backend.rules.servers)
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 
@@ -158,6 +177,7 @@ cdef bytes _server_row(server, uint32_t slot, names):
     row.slot = slot
     row.backend = server.backend
     row.send_proxy = _send_proxy(server)
+    row.backup = server.backup
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))
     row.name = _name(names, server.name)
@@ -239,6 +259,8 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
     head.piece_offset = _table(blob, pieces)
     head.names_bytes = <uint32_t>len(names)
     head.names_offset = _table(blob, [names])
+    head.rules_bytes = <uint32_t>len(plan.rules)
+    head.rules_offset = _table(blob, [plan.rules])
     head.total_bytes = <uint32_t>len(blob)
     blob[:sizeof(plan_header)] = (<char *>&head)[:sizeof(head)]
     return _sealed(bytes(blob))

@@ -25,7 +25,7 @@ cdef void session_assign(worker_t *w, session_t *s) noexcept nogil:
     # The caller must not touch the session afterwards: it may be closed.
     cdef cold_t *cold = &w.colds[session_index(w, s)]
     cdef int verdict
-    if s.attempts == 0 and queue_is_busy(w, s, s.backend.slot):
+    if s.attempts == 0 and s.rules == 0 and queue_is_busy(w, s, s.backend.slot):
         queue_enter(w, s)
         return
     verdict = balance_pick(w, s, cold.avoid)
@@ -76,7 +76,7 @@ cdef bint connect_redispatches(worker_t *w, session_t *s) noexcept nogil:
     # HAProxy manual, "option redispatch": n > 0 is every n-th retry; -1 the last one, but at once where the algorithm
     # may choose another server anyway. A server that has gone down meanwhile is left without the option.
     cdef int32_t interval = s.backend.redispatch
-    if not server_usable(w, s.target):
+    if not target_usable(w, s):
         return True
     if interval == 0 or balance_choices(w, s) < 2:
         return False
@@ -117,7 +117,7 @@ cdef void connect_redispatch(worker_t *w, session_t *s) noexcept nogil:
 
 cdef void connect_again(worker_t *w, session_t *s) noexcept nogil:
     # The pause is over; meanwhile the server may have gone down.
-    if server_usable(w, s.target):
+    if target_usable(w, s):
         connect_attempt(w, s)
     else:
         connect_redispatch(w, s)

@@ -7,6 +7,8 @@ from libc.string cimport memchr, memcmp, memcpy, memset, strchr, strcmp, strlen,
 
 from layout cimport *
 from linux cimport *
+from plan cimport *
+from rules cimport *
 from session cimport *
 
 
@@ -112,6 +114,11 @@ include "kernel.pxi"
 include "plan.pxi"
 include "line.pxi"
 include "log.pxi"
+include "tls_hello.pxi"
+include "match.pxi"
+include "sample.pxi"
+include "rules.pxi"
+include "inspect.pxi"
 include "session.pxi"
 include "source.pxi"
 include "proxyheader.pxi"
@@ -131,3 +138,4 @@ include "publish.pxi"
 include "memory.pxi"
 include "views.pxi"
 include "worker.pxi"
+include "judge.pxi"

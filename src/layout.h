@@ -1,4 +1,4 @@
-/* What master and workers share: the layout of the shared memfd and of a compiled plan.
+/* What master and workers share: the layout of the shared memfd (that of a plan: plan.h).
  *
  * Every word has one kind, and its struct says which:
  *   single-writer  one process stores it, everybody may load it
@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plan.h"
+
 #define LAYOUT_VERSION 4u
-#define SHM_MAGIC 0x666173746c622d73ull  /* "fastlb-s" */
-#define PLAN_MAGIC 0x666173746c622d70ull /* "fastlb-p" */
+#define SHM_MAGIC 0x666173746c622d73ull /* "fastlb-s" */
 
 #define MAX_WORKERS 64
 #define MAX_FRONTENDS 4096
@@ -55,7 +56,10 @@ enum cause {
     CAUSE_SERVER_UP = 20,   /* on-marked-up shutdown-backup-sessions: an active server is back */
     CAUSE_QUEUE_FULL = 21,  /* maxqueue */
     CAUSE_PROXY_HEADER = 22,
-    CAUSE_COUNT = 23,
+    CAUSE_DENIED = 23,      /* by a rule */
+    CAUSE_INSPECT_CLIENT_TIMEOUT = 24,
+    CAUSE_INSPECT_CLIENT_ABORT = 25,
+    CAUSE_COUNT = 26,
 };
 
 /* ---- why a client's PROXY header was refused; the order is that of HEADER_REFUSALS in proxytools.pxi ---- */
@@ -72,11 +76,12 @@ enum refusal {
 
 /* ---- control region: written by the master, mapped read-only by the workers (single-writer) ---- */
 #define SERVER_USABLE 1ull
+#define SERVER_UP 2ull /* also with weight 0, when only a rule or an older session leads there */
 #define SERVER_WEIGHT_SHIFT 8
 #define CUT_ORDER_SHIFT 8
 
 struct server_control {
-    uint64_t state; /* SERVER_USABLE | weight << SERVER_WEIGHT_SHIFT */
+    uint64_t state; /* SERVER_USABLE | SERVER_UP | weight << SERVER_WEIGHT_SHIFT */
     uint64_t maxconn;
     uint64_t minconn;  /* below maxconn: the limit follows the load of the backend; 0: it does not */
     uint64_t maxqueue; /* who waits for this very server, 0 = no limit */
@@ -144,6 +149,7 @@ struct frontend_row {
     uint64_t received_bytes_total;
     uint64_t sent_bytes_total;
     uint64_t undelivered_bytes_total;
+    uint64_t denied_connections_total; /* by 'tcp-request connection': they never became sessions */
     uint64_t ended_total[MAX_CAUSES];
     uint64_t headers_refused_total[REFUSED_COUNT];
 };
@@ -245,192 +251,6 @@ _Static_assert(LOG_RING_BYTES % 16 == 0, "a record header always fits before the
 #define SHM_WRITABLE_BYTES (SHM_SHARED_BYTES + MAX_WORKERS * SHM_ROW_BYTES)
 #define SHM_TOTAL_BYTES (SHM_CONTROL_BYTES + SHM_WRITABLE_BYTES)
 
-/* ---- a compiled plan: one sealed memfd, offsets from its start, no pointer ---- */
-#define NO_INDEX 0xffffffffu
-
-#define FRONTEND_KERNEL_SPLICE 8u
-#define BACKEND_KERNEL_SPLICE 1u
-#define BIND_ACCEPT_PROXY 1u
-
-struct plan_name {
-    uint32_t offset;
-    uint32_t size;
-};
-
-/* A log line, compiled: pieces that follow each other. fastlb/config/logpieces.py has the same numbers. */
-enum piece_kind {
-    PIECE_TEXT = 0,
-    PIECE_CLIENT_IP = 1,
-    PIECE_CLIENT_PORT = 2,
-    PIECE_FRONTEND_IP = 3,
-    PIECE_FRONTEND_PORT = 4,
-    PIECE_BACKEND_IP = 5,
-    PIECE_BACKEND_PORT = 6,
-    PIECE_SERVER_IP = 7,
-    PIECE_SERVER_PORT = 8,
-    PIECE_BACKEND = 9,
-    PIECE_SERVER = 10,
-    PIECE_SERVER_NAME = 11,
-    PIECE_STATE = 12,
-    PIECE_REASON = 13,
-    PIECE_DATE = 14,
-    PIECE_DATE_GMT = 15,
-    PIECE_DATE_LOCAL = 16,
-    PIECE_TIMESTAMP = 17,
-    PIECE_MILLISECONDS = 18,
-    PIECE_NOW_S = 19,
-    PIECE_NOW_MS = 20,
-    PIECE_NOW_US = 21,
-    PIECE_QUEUE_MS = 22,
-    PIECE_CONNECT_MS = 23,
-    PIECE_DATA_MS = 24,
-    PIECE_TOTAL_MS = 25,
-    PIECE_BYTES_DOWN = 26,
-    PIECE_BYTES_UP = 27,
-    PIECE_PROCESS_SESSIONS = 28,
-    PIECE_FRONTEND_SESSIONS = 29,
-    PIECE_BACKEND_SESSIONS = 30,
-    PIECE_SERVER_SESSIONS = 31,
-    PIECE_RETRIES = 32,
-    PIECE_SERVER_QUEUE = 33,
-    PIECE_BACKEND_QUEUE = 34,
-    PIECE_PID = 35,
-    PIECE_LINE_NUMBER = 36,
-    PIECE_SESSION_NUMBER = 37,
-};
-
-#define PIECE_QUOTE 1u
-#define PIECE_HEX 2u
-#define PIECE_ESCAPE 4u
-#define PIECE_DASH 8u    /* nothing shows as "-" */
-#define PIECE_SAMPLE 16u /* quotes go around numbers, too */
-
-struct plan_piece {
-    uint16_t kind;
-    uint16_t flags;
-    struct plan_name text;
-};
-
-struct plan_line {
-    uint32_t first; /* piece */
-    uint32_t count;
-};
-
-#define LOG_AT_ACCEPT 1u
-#define LOG_AT_CONNECT 2u /* or at the end, if that was not reached */
-#define LOG_AT_END 4u
-#define LOG_NOT_NULL 16u
-#define LOG_NOT_NORMAL 32u
-#define LOG_ERRORS_APART 64u
-#define LOG_ADDRESSES 128u /* a line shows addresses that the sockets know */
-#define LOG_NUMBERED 256u  /* … the session's number */
-#define LOG_COUNTED 512u   /* … the line's number */
-
-struct plan_bind {
-    uint32_t frontend;
-    uint32_t flags;
-    struct plan_name name; /* in log lines */
-};
-
-struct plan_frontend {
-    uint32_t slot;
-    uint32_t backend; /* or NO_INDEX */
-    uint32_t flags;
-    uint32_t client_ms;
-    uint32_t client_fin_ms;
-    uint32_t log; /* LOG_… */
-    struct plan_line line;
-    struct plan_line error_line; /* empty: the same */
-    struct plan_line data;       /* structured data of rfc5424 before it */
-    uint32_t client_hs_ms; /* for a PROXY header */
-    struct plan_name name;
-};
-
-enum { HASH_SRC = 0, HASH_DST = 1, HASH_SRC_PORT = 2, HASH_DST_PORT = 3 };
-enum { HASH_WORDS = 0, HASH_SDBM = 1, HASH_DJB2 = 2, HASH_WT6 = 3, HASH_CRC32 = 4 };
-#define HASH_AVALANCHE 1u
-#define HASH_MASK 2u  /* an address is masked; without HASH_MASK6, one of IPv6 counts as none */
-#define HASH_MASK6 4u
-
-struct plan_hash { /* of balance source and hash */
-    uint32_t fetch;
-    uint32_t function;
-    uint32_t flags;
-    uint32_t factor; /* percent of the average that a server may have, 0 for no limit; of a ring only */
-    uint8_t mask4[4];
-    uint8_t mask6[16];
-};
-
-struct plan_backend {
-    uint32_t slot;
-    uint32_t balance;
-    uint32_t first_server;
-    uint32_t server_count;
-    uint32_t connect_ms;
-    uint32_t server_ms;
-    uint32_t server_fin_ms;
-    uint32_t tunnel_ms;
-    uint32_t queue_ms;
-    uint32_t retries;
-    int32_t redispatch;
-    uint32_t keepalive_idle_s; /* 0: no keep-alive */
-    uint32_t keepalive_interval_s;
-    uint32_t keepalive_count;
-    uint32_t flags;
-    uint32_t draws; /* of balance random */
-    struct plan_hash hash;
-    struct plan_name name;
-};
-
-#define SERVER_SOURCE 1u
-#define SERVER_USER_TIMEOUT 2u
-#define SERVER_CLIENTS_ADDRESS 4u /* the one that the client wanted to reach */
-#define SERVER_CLIENTS_PORT 8u    /* likewise, plus port_offset */
-
-/* The PROXY header that a server is sent. */
-#define SEND_PROXY_V1 1u
-#define SEND_PROXY_V2 2u
-#define SEND_PROXY_CRC32C 4u
-
-/* Where connections to a server come from. */
-struct plan_source {
-    uint32_t address_size; /* 0: any address */
-    uint8_t address[28];
-    uint16_t first_port;
-    uint16_t port_count; /* 0: a port of the kernel's choice */
-    uint32_t usesrc;
-    char interface[16]; /* empty: any */
-};
-
-enum { USESRC_NONE = 0, USESRC_ADDRESS = 1, USESRC_CLIENTIP = 2, USESRC_CLIENT = 3 };
-
-struct plan_server {
-    uint32_t slot;
-    uint32_t backend;
-    uint32_t flags; /* 0: nothing to do but to connect */
-    uint32_t user_timeout_ms;
-    int32_t port_offset;
-    uint32_t send_proxy; /* 0: no header */
-    uint32_t address_size;
-    uint8_t address[112];
-    struct plan_name name;
-    struct plan_source source;
-};
-
-struct plan_header {
-    uint64_t magic;
-    uint32_t version;
-    uint32_t total_bytes;
-    uint64_t generation;
-    uint32_t bind_count, bind_offset;
-    uint32_t frontend_count, frontend_offset;
-    uint32_t backend_count, backend_offset;
-    uint32_t server_count, server_offset;
-    uint32_t slot_count, slot_offset; /* slot of a server -> its index, or NO_INDEX */
-    uint32_t piece_count, piece_offset;
-    uint32_t names_offset, names_bytes;
-};
-
 /* ---- one direction of a session that the kernel forwards: an entry of a BPF array, mapped by its worker ----
  * The program runs under the lock of the receiving socket, so each half has a single writer. It redirects as long as
  * passed == taken (the worker has sent on all that the program left to it) and cost stays within limit.
@@ -450,16 +270,6 @@ struct kernel_entry {
 _Static_assert(sizeof(struct kernel_entry) == 128, "fastlb/bpf/verdict.py");
 _Static_assert(offsetof(struct kernel_entry, next_sequence) == 32, "fastlb/bpf/verdict.py");
 _Static_assert(offsetof(struct kernel_entry, peer) == 88, "fastlb/bpf/verdict.py");
-
-enum {
-    BALANCE_ROUNDROBIN = 0,
-    BALANCE_STATIC_RR = 1,
-    BALANCE_LEASTCONN = 2,
-    BALANCE_SOURCE = 3,
-    BALANCE_FIRST = 4,
-    BALANCE_RANDOM = 5,
-    BALANCE_HASH = 6,
-};
 
 /* ---- atomics: Cython has none ---- */
 static inline uint64_t load_relaxed(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }

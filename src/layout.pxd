@@ -5,7 +5,6 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 cdef extern from "layout.h" nogil:
     const uint32_t LAYOUT_VERSION_C "LAYOUT_VERSION"
     const uint64_t SHM_MAGIC
-    const uint64_t PLAN_MAGIC
     enum:
         MAX_WORKERS_C "MAX_WORKERS"
         MAX_FRONTENDS_C "MAX_FRONTENDS"
@@ -19,22 +18,9 @@ cdef extern from "layout.h" nogil:
         CUT_ORDER_SHIFT
     const uint64_t ARENA_ENTRIES
     const uint64_t SERVER_USABLE
-    const uint32_t FRONTEND_KERNEL_SPLICE
-    const uint32_t BACKEND_KERNEL_SPLICE
-    const uint32_t BIND_ACCEPT_PROXY
-    const uint32_t SERVER_SOURCE
-    const uint32_t SERVER_USER_TIMEOUT
-    const uint32_t SERVER_CLIENTS_ADDRESS
-    const uint32_t SERVER_CLIENTS_PORT
+    const uint64_t SERVER_UP
     const uint64_t SCHEDULE_LENGTH
     const uint64_t SCHEDULE_RING
-    const uint32_t HASH_AVALANCHE
-    const uint32_t HASH_MASK
-    const uint32_t HASH_MASK6
-    const uint32_t SEND_PROXY_V1
-    const uint32_t SEND_PROXY_V2
-    const uint32_t SEND_PROXY_CRC32C
-    const uint32_t NO_INDEX
     const uint64_t SHM_CONTROL_BYTES
     const uint64_t SHM_SHARED_BYTES
     const uint64_t SHM_ROW_BYTES
@@ -64,62 +50,10 @@ cdef extern from "layout.h" nogil:
         CAUSE_SERVER_UP
         CAUSE_QUEUE_FULL
         CAUSE_PROXY_HEADER
+        CAUSE_DENIED
+        CAUSE_INSPECT_CLIENT_TIMEOUT
+        CAUSE_INSPECT_CLIENT_ABORT
         CAUSE_COUNT
-
-    enum:
-        PIECE_TEXT
-        PIECE_CLIENT_IP
-        PIECE_CLIENT_PORT
-        PIECE_FRONTEND_IP
-        PIECE_FRONTEND_PORT
-        PIECE_BACKEND_IP
-        PIECE_BACKEND_PORT
-        PIECE_SERVER_IP
-        PIECE_SERVER_PORT
-        PIECE_BACKEND
-        PIECE_SERVER
-        PIECE_SERVER_NAME
-        PIECE_STATE
-        PIECE_REASON
-        PIECE_DATE
-        PIECE_DATE_GMT
-        PIECE_DATE_LOCAL
-        PIECE_TIMESTAMP
-        PIECE_MILLISECONDS
-        PIECE_NOW_S
-        PIECE_NOW_MS
-        PIECE_NOW_US
-        PIECE_QUEUE_MS
-        PIECE_CONNECT_MS
-        PIECE_DATA_MS
-        PIECE_TOTAL_MS
-        PIECE_BYTES_DOWN
-        PIECE_BYTES_UP
-        PIECE_PROCESS_SESSIONS
-        PIECE_FRONTEND_SESSIONS
-        PIECE_BACKEND_SESSIONS
-        PIECE_SERVER_SESSIONS
-        PIECE_RETRIES
-        PIECE_SERVER_QUEUE
-        PIECE_BACKEND_QUEUE
-        PIECE_PID
-        PIECE_LINE_NUMBER
-        PIECE_SESSION_NUMBER
-
-    const uint32_t PIECE_QUOTE
-    const uint32_t PIECE_HEX
-    const uint32_t PIECE_ESCAPE
-    const uint32_t PIECE_DASH
-    const uint32_t PIECE_SAMPLE
-    const uint32_t LOG_AT_ACCEPT
-    const uint32_t LOG_AT_CONNECT
-    const uint32_t LOG_AT_END
-    const uint32_t LOG_NOT_NULL
-    const uint32_t LOG_NOT_NORMAL
-    const uint32_t LOG_ERRORS_APART
-    const uint32_t LOG_ADDRESSES
-    const uint32_t LOG_NUMBERED
-    const uint32_t LOG_COUNTED
 
     enum:
         REFUSED_CLOSED
@@ -130,28 +64,6 @@ cdef extern from "layout.h" nogil:
         REFUSED_INVALID
         REFUSED_PROTOCOL
         REFUSED_COUNT
-
-    enum:
-        BALANCE_ROUNDROBIN
-        BALANCE_STATIC_RR
-        BALANCE_LEASTCONN
-        BALANCE_SOURCE
-        BALANCE_FIRST
-        BALANCE_RANDOM
-        BALANCE_HASH
-
-    enum:
-        HASH_SRC
-        HASH_DST
-        HASH_SRC_PORT
-        HASH_DST_PORT
-
-    enum:
-        HASH_WORDS
-        HASH_SDBM
-        HASH_DJB2
-        HASH_WT6
-        HASH_CRC32
 
     ctypedef struct server_control "struct server_control":
         uint64_t state
@@ -206,6 +118,7 @@ cdef extern from "layout.h" nogil:
         uint64_t received_bytes_total
         uint64_t sent_bytes_total
         uint64_t undelivered_bytes_total
+        uint64_t denied_connections_total
         uint64_t *ended_total
         uint64_t *headers_refused_total
 
@@ -287,108 +200,6 @@ cdef extern from "layout.h" nogil:
         uint8_t kind
         uint16_t frontend
         uint64_t time_us
-
-    ctypedef struct plan_name "struct plan_name":
-        uint32_t offset
-        uint32_t size
-
-    ctypedef struct plan_piece "struct plan_piece":
-        uint16_t kind
-        uint16_t flags
-        plan_name text
-
-    ctypedef struct plan_line "struct plan_line":
-        uint32_t first
-        uint32_t count
-
-    ctypedef struct plan_bind "struct plan_bind":
-        uint32_t frontend
-        uint32_t flags
-        plan_name name
-
-    ctypedef struct plan_frontend "struct plan_frontend":
-        uint32_t slot
-        uint32_t backend
-        uint32_t flags
-        uint32_t client_ms
-        uint32_t client_fin_ms
-        uint32_t log
-        plan_line line
-        plan_line error_line
-        plan_line data
-        uint32_t client_hs_ms
-        plan_name name
-
-    ctypedef struct plan_hash "struct plan_hash":
-        uint32_t fetch
-        uint32_t function
-        uint32_t flags
-        uint32_t factor
-        uint8_t *mask4
-        uint8_t *mask6
-
-    ctypedef struct plan_backend "struct plan_backend":
-        uint32_t slot
-        uint32_t balance
-        uint32_t first_server
-        uint32_t server_count
-        uint32_t connect_ms
-        uint32_t server_ms
-        uint32_t server_fin_ms
-        uint32_t tunnel_ms
-        uint32_t queue_ms
-        uint32_t retries
-        int32_t redispatch
-        uint32_t keepalive_idle_s
-        uint32_t keepalive_interval_s
-        uint32_t keepalive_count
-        uint32_t flags
-        uint32_t draws
-        plan_hash hash
-        plan_name name
-
-    ctypedef struct plan_source "struct plan_source":
-        uint32_t address_size
-        uint8_t *address
-        uint16_t first_port
-        uint16_t port_count
-        uint32_t usesrc
-        char *interface
-
-    enum:
-        USESRC_NONE, USESRC_ADDRESS, USESRC_CLIENTIP, USESRC_CLIENT
-
-    ctypedef struct plan_server "struct plan_server":
-        uint32_t slot
-        uint32_t backend
-        uint32_t flags
-        uint32_t user_timeout_ms
-        int32_t port_offset
-        uint32_t send_proxy
-        uint32_t address_size
-        uint8_t *address
-        plan_name name
-        plan_source source
-
-    ctypedef struct plan_header "struct plan_header":
-        uint64_t magic
-        uint32_t version
-        uint32_t total_bytes
-        uint64_t generation
-        uint32_t bind_count
-        uint32_t bind_offset
-        uint32_t frontend_count
-        uint32_t frontend_offset
-        uint32_t backend_count
-        uint32_t backend_offset
-        uint32_t server_count
-        uint32_t server_offset
-        uint32_t slot_count
-        uint32_t slot_offset
-        uint32_t piece_count
-        uint32_t piece_offset
-        uint32_t names_offset
-        uint32_t names_bytes
 
     ctypedef struct kernel_entry "struct kernel_entry":
         uint64_t used

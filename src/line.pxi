@@ -1,4 +1,4 @@
-# A log line, piece by piece as the plan has it: see piece_kind in layout.h. What does not fit is cut off.
+# A log line, piece by piece as the plan has it: see piece_kind in plan.h. What does not fit is cut off.
 # HAProxy manual, section 8.2.6; quotes, dashes and hexadecimal numbers as HAProxy 2.6 writes them.
 
 cdef void line_put(line_t *l, const char *text, size_t size) noexcept nogil:

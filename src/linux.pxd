@@ -184,3 +184,8 @@ cdef extern from "faults.h" nogil:
     int pipe_fcntl "call_fcntl"(int fd, int command, int value)
     int shutdown "call_shutdown"(int fd, int how)
     int ioctl "call_ioctl"(int fd, unsigned long request, int *value)
+
+
+cdef extern from "<string.h>" nogil:
+    void *memchr(const void *text, int byte, size_t size)
+    void *memmem(const void *text, size_t size, const void *part, size_t part_size)

@@ -10,7 +10,9 @@ cdef void log_state(uint8_t cause, uint8_t state, char *code) noexcept nogil:
     # See causes.h. What ends a session in any phase has D or - there, and says here in which it was.
     code[0] = CAUSE_TEXTS[cause].code[0]
     code[1] = CAUSE_TEXTS[cause].code[1]
-    if (code[1] == b'D' or code[1] == b'-') and state < SESSION_ESTABLISHED:
+    if code[1] == b'D' and state == SESSION_INSPECTING:
+        code[1] = b'R'
+    elif (code[1] == b'D' or code[1] == b'-') and state < SESSION_ESTABLISHED:
         code[1] = b'Q' if state == SESSION_QUEUED else b'C'
     code[2] = 0
 

@@ -38,7 +38,8 @@ cdef bint plan_is_valid(plan_header *p, uint64_t bytes) noexcept nogil:
             and plan_table_fits(p.total_bytes, p.server_offset, p.server_count, sizeof(plan_server))
             and plan_table_fits(p.total_bytes, p.slot_offset, p.slot_count, sizeof(uint32_t))
             and plan_table_fits(p.total_bytes, p.piece_offset, p.piece_count, sizeof(plan_piece))
-            and plan_table_fits(p.total_bytes, p.names_offset, p.names_bytes, 1))
+            and plan_table_fits(p.total_bytes, p.names_offset, p.names_bytes, 1)
+            and plan_table_fits(p.total_bytes, p.rules_offset, p.rules_bytes, 1))
 
 
 cdef int plan_map(worker_t *w, int fd, plan_t **result) noexcept nogil:

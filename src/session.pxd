@@ -2,10 +2,11 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from layout cimport (
-    backend_control, backend_row, backend_shared, frontend_row, kernel_entry, plan_backend, plan_bind, plan_frontend,
-    plan_header, plan_server, server_row, shm_control, shm_shared, worker_row,
+    backend_control, backend_row, backend_shared, frontend_row, kernel_entry, server_row, shm_control, shm_shared,
+    worker_row,
 )
 from linux cimport epoll_event
+from plan cimport plan_backend, plan_bind, plan_frontend, plan_header, plan_server
 
 # ---- an end of a session: one socket -------------------------------------------------------------------------
 # The flags are what epoll has reported and no call has disproved since (edge-triggered: only a real "would block"
@@ -49,7 +50,7 @@ ctypedef struct flow_t:
     uint64_t sent
 
 # ---- a session ------------------------------------------------------------------------------------------------
-#   FREE -> ACCEPTED -> QUEUED -> CONNECTING -> ESTABLISHED -> LINGERING -> FREE
+#   FREE -> ACCEPTED [-> INSPECTING -> ACCEPTED] -> QUEUED -> CONNECTING -> ESTABLISHED -> LINGERING -> FREE
 #              |           ^        |   ^
 #              +-----------+--------+   |          CONNECTING -> WAITING -> CONNECTING: the pause before a retry
 #   FREE -> HEADER -> ACCEPTED: where a client must begin with a PROXY header
@@ -63,6 +64,13 @@ cdef enum:
     SESSION_CONNECTING = 5
     SESSION_ESTABLISHED = 6
     SESSION_LINGERING = 7
+    SESSION_INSPECTING = 8
+
+# What the rules have still to decide of a session: one after the other. RULES_PINNED: they chose its server.
+cdef enum:
+    RULES_FRONTEND = 1
+    RULES_BACKEND = 2
+    RULES_PINNED = 3
 
 ctypedef struct plan_t:
     plan_header *header   # NULL while free
@@ -81,6 +89,7 @@ ctypedef struct session_t:
     uint32_t generation   # changes with each use of this slot
     end_t client
     end_t server
+    uint8_t rules         # RULES_…; 0 where no rule is to be asked any more
     flow_t up             # client -> server
     flow_t down           # server -> client
     uint64_t active_ms    # last progress of bytes, either way
@@ -130,6 +139,8 @@ ctypedef struct cold_t:
     uint8_t queue_on_server
     uint32_t linger_ms    # pause until the next look
     plan_server *avoid    # the server that failed, for a redispatch
+    plan_server *pinned   # the server that a rule chose
+    uint32_t inspected_bytes  # that the client had sent at the last look
     uint16_t client_family
     uint16_t client_port
     uint8_t client_address[16]
@@ -279,3 +290,20 @@ ctypedef struct worker_t:
     address_t log_reached  # of its server, or of where its client wanted to go
     char log_text[8192]   # LOG_LINE_BYTES: the line in the making
     epoll_event events[256]
+
+
+# ---- what rules look at: one connection, at one moment --------------------------------------------------------
+ctypedef struct look_t:
+    worker_t *w
+    plan_t *plan
+    plan_frontend *frontend
+    int fd
+    uint16_t family       # of the client
+    uint16_t port
+    const uint8_t *address
+    const uint8_t *data   # what the client has sent so far
+    uint32_t size
+    uint8_t final         # it sends no more, or may not be waited for
+    uint8_t *room         # ROOM_BYTES each: for a ClientHello out of its records, for converted text, for a name
+    uint8_t *text_room
+    uint8_t *name_room

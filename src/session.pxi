@@ -66,7 +66,9 @@ cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
     elif s.state == SESSION_ESTABLISHED:
         session_close(w, s, CAUSE_CLIENT_TIMEOUT if client else CAUSE_SERVER_TIMEOUT)
     elif client:
-        session_close(w, s, CAUSE_QUEUE_CLIENT_TIMEOUT if s.state == SESSION_QUEUED else CAUSE_CONNECT_CLIENT_TIMEOUT)
+        session_close(w, s, session_timeout_cause(s.state))
+    elif s.state == SESSION_INSPECTING:
+        inspect_run(w, s, True)
     elif s.state == SESSION_QUEUED:
         session_close(w, s, CAUSE_QUEUE_TIMEOUT)
     elif s.state == SESSION_WAITING:
@@ -122,11 +124,11 @@ cdef void session_init(worker_t *w, session_t *s, listener_t *listener, int fd) 
 
 
 cdef void session_enter(worker_t *w, session_t *s) noexcept nogil:
-    # The client is known: its session belongs to a backend from now on.
-    if s.frontend.backend != NO_INDEX:
-        s.backend = <plan_backend *>(<uint8_t *>s.plan.header + s.plan.header.backend_offset) + s.frontend.backend
-        add(&w.row.backends[s.backend.slot].sessions, 1)
-        add(&w.row.backends[s.backend.slot].sessions_total, 1)
+    # The client is known: its session belongs to a backend from now on, or to the rules that choose one.
+    if s.frontend.flags & FRONTEND_RULES:
+        s.rules = RULES_FRONTEND
+    else:
+        session_use_backend(w, s, s.frontend.backend)
     if s.frontend.log & (LOG_AT_ACCEPT | LOG_NUMBERED):
         log_accepted(w, s)
 
@@ -154,6 +156,19 @@ cdef bint session_client_left(session_t *s) noexcept nogil:
     return s.client.flags & END_FIN and net_readable_bytes(s.client.fd) <= 0
 
 
+cdef uint8_t session_timeout_cause(uint8_t state) noexcept nogil:
+    # Of the client's timeout before a server is connected.
+    if state == SESSION_QUEUED:
+        return CAUSE_QUEUE_CLIENT_TIMEOUT
+    return CAUSE_INSPECT_CLIENT_TIMEOUT if state == SESSION_INSPECTING else CAUSE_CONNECT_CLIENT_TIMEOUT
+
+
+cdef uint8_t session_left_cause(uint8_t state) noexcept nogil:
+    if state == SESSION_QUEUED:
+        return CAUSE_QUEUE_CLIENT_ABORT
+    return CAUSE_INSPECT_CLIENT_ABORT if state == SESSION_INSPECTING else CAUSE_CONNECT_CLIENT_ABORT
+
+
 cdef void session_run(worker_t *w, session_t *s) noexcept nogil:
     if s.state == SESSION_FREE:
         return
@@ -164,14 +179,20 @@ cdef void session_run(worker_t *w, session_t *s) noexcept nogil:
     elif s.state == SESSION_HEADER:
         handshake_run(w, s)
     elif session_client_left(s):
-        session_close(w, s, CAUSE_QUEUE_CLIENT_ABORT if s.state == SESSION_QUEUED else CAUSE_CONNECT_CLIENT_ABORT)
+        session_close(w, s, session_left_cause(s.state))
     elif s.state == SESSION_CONNECTING:
         connect_event(w, s)
+    elif s.rules == RULES_FRONTEND or s.rules == RULES_BACKEND:
+        inspect_run(w, s, False)
     elif s.state == SESSION_ACCEPTED:
-        if s.backend == NULL:
-            session_close(w, s, CAUSE_NO_BACKEND)
-        else:
-            session_assign(w, s)
+        session_go_on(w, s)
+
+
+cdef void session_go_on(worker_t *w, session_t *s) noexcept nogil:
+    if s.backend == NULL:
+        session_close(w, s, CAUSE_NO_BACKEND)
+    else:
+        session_assign(w, s)
 
 
 cdef void flow_finish(worker_t *w, session_t *s, flow_t *f, end_t *sink, flow_t *other) noexcept nogil:

@@ -17,8 +17,8 @@ WORKER_FIELDS = (
     "kernel_sessions", "kernel_sessions_total", "bytes_kernel_total",
 )
 FRONTEND_FIELDS = (
-    "sessions", "sessions_total", "received_bytes_total", "sent_bytes_total", "undelivered_bytes_total", *_ENDED,
-    *(f"headers_refused_{n}_total" for n in range(REFUSED_COUNT)))
+    "sessions", "sessions_total", "received_bytes_total", "sent_bytes_total", "undelivered_bytes_total",
+    "denied_connections_total", *_ENDED, *(f"headers_refused_{n}_total" for n in range(REFUSED_COUNT)))
 BACKEND_FIELDS = (
     "sessions", "queued", "sessions_total", "queued_total", "retries_total", "redispatches_total", "no_server_total",
     *_ENDED)
@@ -105,9 +105,9 @@ cdef class Shm:
         store_release(&self.control.servers[<uint32_t>slot].minconn, minconn)
         store_release(&self.control.servers[<uint32_t>slot].maxqueue, maxqueue)
 
-    def set_server_state(self, slot, usable, weight):
-        """Whether new connections may go there, and the weight that leastconn divides by."""
-        cdef uint64_t word = <uint64_t>weight << SERVER_WEIGHT_SHIFT
+    def set_server_state(self, slot, usable, weight, up=False):
+        """Whether new connections may go there, and leastconn's weight. ``up``: if not, a rule may lead there."""
+        cdef uint64_t word = <uint64_t>weight << SERVER_WEIGHT_SHIFT | (SERVER_UP if usable or up else 0)
         self.check(slot, MAX_SERVERS_C)
         self.server_high = max(self.server_high, slot + 1)
         store_release(&self.control.servers[<uint32_t>slot].state, word | (SERVER_USABLE if usable else 0))

@@ -24,8 +24,9 @@ def check(path: Path) -> tuple[int, list[str]]:
     return done.returncode, [line.replace(f"{path}:", "") for line in done.stderr.splitlines()]
 
 
-def test_production_example_is_valid() -> None:
-    assert check(EXAMPLES / "lb.conf") == (0, [])
+@pytest.mark.parametrize("name", ["lb.conf", "tls.conf"])
+def test_production_example_is_valid(name: str) -> None:
+    assert check(EXAMPLES / name) == (0, [])
 
 
 def test_tutorial_loads_with_warnings_that_name_their_lines() -> None:

@@ -49,6 +49,7 @@ logs ports sockets privileges steering
 difference
 balance holders arrivals inherit source seccomp limits loading settings shm spelling
 admin plan
+rules
 bpf config
 control heartbeat backoff notify pidfile places process reaper linux host
 """

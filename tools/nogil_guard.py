@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What Python calls: objects, exceptions, then down.
 PYTHON_SIDE = {
     "compile.pxi",
+    "judge.pxi",
     "maglev.pxi",
     "memory.pxi",
     "proxytools.pxi",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastlb.config import known
+from fastlb.config.acl import MATCHES
 from fastlb.config.balanceline import BALANCE_ALGORITHMS
 from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.blocks import DIRECTIVES
@@ -15,6 +16,8 @@ from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS, ProxyKeyword
 from fastlb.config.proxyoptions import OPTIONS, OptionKeyword
 from fastlb.config.proxysection import SIDES, Side
+from fastlb.config.ruleline import ACTIONS, TCP_REQUEST
+from fastlb.config.samples import CONVERTERS, FETCHES
 from fastlb.config.serverline import SERVER_OPTIONS
 
 _SECTIONS: KeywordTable[None] = KeywordTable(
@@ -41,6 +44,11 @@ TABLES: tuple[tuple[str, str, KeywordTable[Any]], ...] = (
     ("algorithms of 'balance'", "balance ", BALANCE_ALGORITHMS),
     ("options of 'bind'", "", BIND_OPTIONS),
     ("options of 'server' and 'default-server'", "", SERVER_OPTIONS),
+    ("rules of 'tcp-request'", "tcp-request ", TCP_REQUEST),
+    ("actions of rules", "", ACTIONS),
+    ("samples", "", FETCHES),
+    ("converters of samples", ",", CONVERTERS),
+    ("ways to compare", "-m ", MATCHES),
 )
 
 

@@ -51,12 +51,12 @@ GLOBAL_REMOVED = {
 }
 
 PROXY_NOT_YET = words(
-    """acl be-unpublished declare email-alert
+    """be-unpublished declare email-alert
     external-check filter filter-sequence force-be-switch force-persist
     hash-preserve-affinity http-check ignore-persist load-server-state-from-file
     log-steps max-session-srv-conns monitor persist rate-limit
     server-state-file-name server-template stick stick-table tcp-check
-    tcp-request tcp-response transparent use-server use_backend"""
+    tcp-response transparent"""
 )
 PROXY_IGNORED = because(
     HTTP_ONLY,

@@ -9,7 +9,7 @@ from fastlb.config.keywords import HTTP_ONLY, TLS_ONLY, because
 
 
 class PieceKind(IntEnum):
-    """What a piece shows. The values are layout.h's; what stands last is known to the plan, which makes text of it."""
+    """What a piece shows. The values are plan.h's; what stands last is known to the plan, which makes text of it."""
 
     TEXT = 0
     CLIENT_IP = 1
@@ -55,7 +55,7 @@ class PieceKind(IntEnum):
 
 
 class PieceFlag(IntFlag):
-    """How a piece is written. The values are layout.h's. SAMPLE: quotes go around numbers, too."""
+    """How a piece is written. The values are plan.h's. SAMPLE: quotes go around numbers, too."""
 
     NONE = 0
     QUOTE = 1

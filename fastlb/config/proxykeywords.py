@@ -19,6 +19,7 @@ from fastlb.config.logformat import parse_format
 from fastlb.config.logline import parse_log
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
 from fastlb.config.proxysection import PLACES, ProxySection, Side, warn_wrong_side
+from fastlb.config.rulekeywords import acl, tcp_request, use_backend, use_server
 from fastlb.config.serverline import parse_default_server, parse_server_line
 from fastlb.config.source import source_statement
 from fastlb.config.statistics import parse_monitor_uri, parse_statistics
@@ -224,6 +225,11 @@ def _monitor_uri(section: ProxySection, args: Args) -> None:
 PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     "keyword",
     {
+        "acl": Keyword(
+            ProxyKeyword(acl, in_defaults=False),
+            "name sample [flags] [value …]",
+            "a name for a test of the connection, for the conditions of rules",
+        ),
         "backlog": Keyword(
             ProxyKeyword(_backlog, Side.FRONTEND), "n", "for the 'bind' lines that do not say it (4096)"
         ),
@@ -335,7 +341,20 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "from one keep-alive probe of a server to the next (15s)",
         ),
         "stats": Keyword(ProxyKeyword(_stats), "…", "HAProxy's statistics page", Tier.INACTIVE),
+        "tcp-request": Keyword(
+            ProxyKeyword(tcp_request, in_defaults=False),
+            "connection|content accept|reject [condition]",
+            "who is let in; 'tcp-request inspect-delay time': how long what a client sends is waited for",
+        ),
         "timeout": Keyword(ProxyKeyword(_timeout), "name time", "a limit to silence or to a wait; 0 is none"),
+        "use-server": Keyword(
+            ProxyKeyword(use_server, Side.BACKEND, in_defaults=False), "name condition", "the server a session goes to"
+        ),
+        "use_backend": Keyword(
+            ProxyKeyword(use_backend, Side.FRONTEND, in_defaults=False),
+            "name [condition]",
+            "the backend a session goes to, if the condition holds",
+        ),
     },
     not_yet=known.PROXY_NOT_YET,
     ignored=known.PROXY_IGNORED,

@@ -8,6 +8,7 @@ from typing import Any
 from fastlb.config.args import Args
 from fastlb.config.errors import Location, quote
 from fastlb.config.limits import Counts, check_logs
+from fastlb.config.ruleline import RuleLines
 from fastlb.config.tree import (
     NO_OPTIONS,
     BindLine,
@@ -53,6 +54,7 @@ class ProxySection:
         self.stats: Said[str] | None = None
         self.monitor: Said[str] | None = None
         self.routes = False
+        self.rules = RuleLines()
         self._location = location
         self._inherited = inherited
         self._values: dict[str, Said[Any]] = {}
@@ -99,6 +101,7 @@ class ProxySection:
             stats=self.stats,
             monitor=self.monitor,
             routes=self.routes,
+            rules=self.rules.result(),
         )
 
 

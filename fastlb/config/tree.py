@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from fastlb.config.errors import Location
 from fastlb.config.logpieces import LogPiece
+from fastlb.config.ruletree import ProxyRules
 
 T = TypeVar("T")
 
@@ -300,6 +301,7 @@ class Proxy:
     stats: Said[str] | None
     monitor: Said[str] | None
     routes: bool
+    rules: ProxyRules
 
     @property
     def has_frontend(self) -> bool:

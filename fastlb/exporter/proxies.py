@@ -16,6 +16,7 @@ _FRONTEND_COUNTERS: tuple[tuple[str, str, Callable[[FrontendCounts], int]], ...]
     ("received_bytes", "Bytes received from clients.", lambda c: c.received_bytes_total),
     ("sent_bytes", "Bytes sent to clients.", lambda c: c.sent_bytes_total),
     ("undelivered_bytes", "Bytes for clients that had gone.", lambda c: c.undelivered_bytes_total),
+    ("denied_connections", "Connections that a rule refused at once.", lambda c: c.denied_connections_total),
 )
 _BACKEND_COUNTERS: tuple[tuple[str, str, Callable[[BackendCounts], int]], ...] = (
     ("sessions", "Sessions begun.", lambda c: c.sessions_total),

@@ -56,7 +56,7 @@ class Watch:
         self.job: Job | None = None
         self.root: Watch | None = None
         self.last = _NO_VERDICT
-        self.published: tuple[tuple[int, ...], bool, int] | None = None
+        self.published: tuple[tuple[int, ...], bool, int, bool] | None = None
         self.warm = STEPS
         self.duration_s = self.down_s = self.warm_since = 0.0
         self.checks = self.failures = self.inconclusive = self.downs = self.ups = 0

@@ -31,7 +31,7 @@ def _about_frontend(merged: Merged, report: Report) -> None:
     if not proxy.binds:
         report.warning(proxy.location, f"{merged.title} has no 'bind' line: nothing reaches it")
     backend = settings.default_backend
-    if backend is None and not proxy.servers:
+    if backend is None and not proxy.servers and not proxy.rules.backends:
         report.warning(proxy.location, f"{merged.title} has nowhere to send a connection, and closes every one")
     if backend is not None and backend.value != proxy.name and proxy.servers:
         message = f"the servers of {merged.title} are never used: its 'default_backend' is {quote(backend.value)}"

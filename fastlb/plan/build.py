@@ -14,6 +14,7 @@ from fastlb.plan.model import DEFAULT_RETRIES, Backend, Balance, Frontend, Plan,
 from fastlb.plan.process import plan_process
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend, find_roles
+from fastlb.plan.rules import plan_rules
 from fastlb.plan.servers import ServerPlanner
 from fastlb.plan.sessionlog import plan_session_log
 from fastlb.plan.tracking import resolve_tracks
@@ -42,6 +43,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -
     metrics = listeners.metrics(config.process, roles)
     frontends = _frontends(roles, logs, report)
     backends, servers = _backends(roles, logs, ServerPlanner(resolver, report), report)
+    frontends, backends, rules = plan_rules(roles, frontends, backends, servers, resolver, report)
     if not report.has_errors and not binds:
         report.error(
             Location(files[0], 0, 0), "there is nothing to balance: no section in 'mode tcp' has a 'bind' line"
@@ -49,7 +51,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -
     if report.has_errors:
         return None
     advise(roles, report)
-    return Plan(process, binds, frontends, backends, servers, logs.targets(), metrics, files, digest)
+    return Plan(process, binds, frontends, backends, servers, logs.targets(), metrics, files, digest, rules)
 
 
 def _frontends(roles: Roles, logs: LogTable, report: Report) -> tuple[Frontend, ...]:

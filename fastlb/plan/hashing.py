@@ -16,7 +16,7 @@ class HashType(Enum):
 
 
 class HashFetch(IntEnum):
-    """What of a connection is hashed. The values are layout.h's."""
+    """What of a connection is hashed. The values are plan.h's."""
 
     SRC = 0
     DST = 1
@@ -25,7 +25,7 @@ class HashFetch(IntEnum):
 
 
 class HashFunction(IntEnum):
-    """The function. WORDS is "none": the key's 32-bit words, XORed. The values are layout.h's."""
+    """The function. WORDS is "none": the key's 32-bit words, XORed. The values are plan.h's."""
 
     WORDS = 0
     SDBM = 1

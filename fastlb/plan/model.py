@@ -16,6 +16,7 @@ from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
 from fastlb.config.tree import LogSample
 from fastlb.plan.hashing import DEFAULT_HASHING, Hashing, HashKey
+from fastlb.rules.model import NO_BACKEND_RULES, NO_FRONTEND_RULES, BackendRules, FrontendRules
 
 DEFAULT_BACKLOG = 4096
 DEFAULT_INTER_MS = 2000
@@ -27,7 +28,7 @@ DEFAULT_LOG_TAG = "fastlb"
 
 
 class Balance(IntEnum):
-    """How a backend chooses a server (HAProxy manual, section 4.2 ``balance``). The values are layout.h's."""
+    """How a backend chooses a server (HAProxy manual, section 4.2 ``balance``). The values are plan.h's."""
 
     ROUNDROBIN = 0
     STATIC_RR = 1
@@ -189,6 +190,7 @@ class Frontend:
     description: str | None = None
     id: int | None = None
     guid: str | None = None
+    rules: FrontendRules = NO_FRONTEND_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,7 @@ class Backend:
     description: str | None = None
     id: int | None = None
     guid: str | None = None
+    rules: BackendRules = NO_BACKEND_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +369,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything the master and, compiled, the workers need to know. ``digest`` is SHA-256 of the texts read."""
+    """Everything the master and, compiled, the workers need to know. ``digest`` is SHA-256 of the texts read.
+
+    ``rules`` is the table that the rules of frontends and backends refer to; empty where there is none.
+    """
 
     process: Process
     binds: tuple[Bind, ...]
@@ -377,3 +383,4 @@ class Plan:
     metrics: tuple[MetricsBind, ...]
     files: tuple[str, ...]
     digest: str
+    rules: bytes = b""

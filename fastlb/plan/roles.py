@@ -70,8 +70,10 @@ def find_roles(proxies: tuple[Proxy, ...], report: Report) -> Roles:
     return Roles(frontends, backends, tuple(metrics), frozenset(m.proxy.name for m in inactive), frozenset(refused))
 
 
-def find_backend(name: Said[str], numbers: dict[str, int], roles: Roles, report: Report) -> int:
-    """The number of the backend that ``default_backend`` names, or -1 with an error."""
+def find_backend(
+    name: Said[str], numbers: dict[str, int], roles: Roles, report: Report, keyword: str = "default_backend"
+) -> int:
+    """The number of the backend that ``keyword`` names, or -1 with an error."""
     number = numbers.get(name.value)
     if number is not None:
         return number
@@ -79,10 +81,10 @@ def find_backend(name: Said[str], numbers: dict[str, int], roles: Roles, report:
         return -1
     others = {m.proxy.name for m in (*roles.frontends, *roles.metrics)}
     if name.value in roles.inactive:
-        message = f"'default_backend' cannot be {quote(name.value)}: a section of statistics is inactive"
+        message = f"{keyword!r} cannot be {quote(name.value)}: a section of statistics is inactive"
         report.error(name.location, message, "name a 'backend' or 'listen' section in 'mode tcp'")
     elif name.value in others:
-        message = f"'default_backend' needs a backend, and {quote(name.value)} is none"
+        message = f"{keyword!r} needs a backend, and {quote(name.value)} is none"
         report.error(name.location, message, "name a 'backend' or 'listen' section")
     else:
         hint = did_you_mean(name.value, numbers) or "name a 'backend' or 'listen' section"

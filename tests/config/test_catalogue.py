@@ -29,9 +29,21 @@ DOCUMENTED = (
 ELSEWHERE = {
     "directives": ("## Conditions",),
     "section 'global'": ("## Words, quotes, variables", "## Statistics"),
-    "proxy sections": ("### Timeouts", "### Keep-alive", "## Metrics", "## Statistics"),
+    "proxy sections": (
+        "### Timeouts",
+        "### Keep-alive",
+        "## Rules",
+        "### Conditions of rules",
+        "## Metrics",
+        "## Statistics",
+    ),
     "options of proxies": ("## Proxies", "### Health checks", "## Logging", "## Differences from HAProxy"),
     "timeouts": ("### Health checks",),
+    "rules of 'tcp-request'": ("## Rules",),
+    "actions of rules": ("## Rules",),
+    "samples": ("### Conditions of rules",),
+    "converters of samples": ("### Converters and maps",),
+    "ways to compare": ("### Conditions of rules",),
 }
 
 
@@ -52,8 +64,9 @@ def test_a_word_that_works_has_help_and_is_documented(item) -> None:
     headings = [heading for heading, _, place in DOCUMENTED if place == item.place]
     text = "\n".join(below(heading) for heading in (*headings, *ELSEWHERE.get(item.place, ())))
     spans = SPAN.findall(text) + re.findall(r"^ {4,}(\S.*)", text, re.M)
-    word = item.text.removeprefix("balance ")
-    assert any(f"{span} ".startswith(f"{word} ") for span in spans), f"{item.text}, one of the {item.place}"
+    word = item.text.removeprefix("balance ").removeprefix("-m ").removeprefix(",")
+    written = [f"{span.removeprefix(',').replace('(', ' ')} " for span in spans]
+    assert any(one.startswith(f"{word} ") for one in written), f"{item.text}, one of the {item.place}"
 
 
 @pytest.mark.parametrize(("heading", "column", "place"), DOCUMENTED, ids=[place for _, _, place in DOCUMENTED])

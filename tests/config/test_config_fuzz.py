@@ -15,13 +15,16 @@ from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.globalsection import GLOBAL_KEYWORDS
 from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS
 from fastlb.config.proxyoptions import OPTIONS
+from fastlb.config.ruleline import ACTIONS, TCP_REQUEST
+from fastlb.config.samples import CONVERTERS, FETCHES
 from fastlb.config.serverline import SERVER_OPTIONS
 from fastlb.plan.load import LoadResult
 
 ENVIRON = {"A": "10.0.0.1", "B": "x y z", "EMPTY": ""}
 SECTIONS = ["global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist"]
 TABLES = (GLOBAL_KEYWORDS, PROXY_KEYWORDS, OPTIONS, TIMEOUTS, BALANCE_ALGORITHMS, BIND_OPTIONS, SERVER_OPTIONS)
-KEYWORDS = sorted({word for table in TABLES for word in (*table.supported, *table.not_yet, *table.ignored)})
+RULES = (TCP_REQUEST, ACTIONS, FETCHES, CONVERTERS)
+KEYWORDS = sorted({word for table in (*TABLES, *RULES) for word in (*table.supported, *table.not_yet, *table.ignored)})
 VALUES = (Path(__file__).parent / "fuzz_words.txt").read_text().split()
 
 words = st.one_of(
@@ -32,8 +35,18 @@ words = st.one_of(
 )
 statements = st.lists(words, min_size=1, max_size=8).map(" ".join)
 headers = st.tuples(st.sampled_from(SECTIONS), st.lists(words, max_size=3)).map(lambda h: " ".join([h[0], *h[1]]))
+rule_lines = st.tuples(
+    st.sampled_from(["acl a", "use_backend b if {", "use_backend %[", "tcp-request content accept if {"]),
+    st.sampled_from(sorted(FETCHES.supported)),
+    st.sampled_from(
+        ["", "(0,2)", "(b)", "(b/s)", ",lower", ",ipmask(24)", ",map(/etc/hosts,x)", ",map_ip(/etc/hosts)"]
+    ),
+    st.sampled_from(["", "-m str", "-m dom -i", "-f /etc/hosts", "-m int gt", "-n", "-m found"]),
+    st.lists(words, max_size=4).map(" ".join),
+    st.sampled_from(["", "}", "]", "} or a", "} !a"]),
+).map(" ".join)
 keyword_lines = st.tuples(st.sampled_from(KEYWORDS), st.lists(words, max_size=6)).map(lambda h: " ".join([h[0], *h[1]]))
-configurations = st.lists(st.one_of(headers, keyword_lines, statements), max_size=25).map("\n ".join)
+configurations = st.lists(st.one_of(headers, keyword_lines, rule_lines, statements), max_size=25).map("\n ".join)
 
 relaxed = settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -184,6 +184,39 @@ AGREED_SECTIONS = [
     f"{FRONTEND}{BACKEND}backend with-a.long:name_9\n server s.1:x 1.2.3.4:80\n",
 ]
 
+AGREED_RULES_FRONTEND = """
+acl a src 10.0.0.0/8 192.168.42/24 ::1 fe80::/10|acl a src|acl a|acl|acl a src 300.1.1.1|acl a src localhost
+acl a src -n localhost|acl a src -f /nonexistent|acl a! src 1.1.1.1|acl a src -i 1.1.1.1|acl a src -m nosuch 1
+acl or src 1.1.1.1|acl TRUE src 1.1.1.1|acl a src_port 1:1023 gt 5000|acl a src_port gt|acl a src_port x
+acl a src_port 5:3|acl a src_port :80 90:|acl a src_port eq 1 2|acl a src_port -5|acl a dst_port 80,443
+acl a req.ssl_ver 3.1|acl a req.ssl_ver 3|acl a req_ssl_ver gt 3.1|acl a req.ssl_ver 3.1:3.3|acl a req.ssl_sni
+acl a req.ssl_sni -i a b|acl a req.ssl_sni -m end .a|acl a req.ssl_sni -m found|acl a req_ssl_sni_end .a
+acl a req.ssl_sni,lower -m str a|acl a req.ssl_sni,lower a|acl a req.ssl_sni,nosuch a|acl a req.ssl_alpn h2
+acl a req.ssl_sni,map(/nonexistent) -m str a|acl a req.payload(0,2) 1603|acl a req.payload(0,2) -m bin 1603
+acl a payload(0,2) -m str ab|acl a req.payload(0) 16|acl a req.payload 16|acl a req.payload(0,0) -m sub abc
+acl a req.payload(0,2) -m len 2|acl a nbsrv(b) lt 1|acl a nbsrv lt 1|acl a nbsrv(x) lt 1|acl a fe_conn gt 5
+acl a fe_conn(f) gt 5|acl a fe_conn(b) gt 5|acl a be_conn(b) gt 5|acl a be_conn gt 5|acl a srv_is_up(b/s)
+acl a srv_is_up(b/x)|acl a srv_is_up(b)|acl a srv_conn(b/s) gt 1|acl a always_true|acl a wait_end|acl a nosuch x
+acl a src -f|acl a src -m|acl a src -- 1.1.1.1|acl a src -x 1.1.1.1|acl a req.ssl_sni -- -x|acl a req.ssl_sni -x
+acl a src 1.1.1.1/33|acl a src 1.1.1.1/255.0.0.0|acl a src 10/8|acl a src 10.1/16|acl a src,ipmask(24) 10.0.0.0
+acl a src,ipmask(33) 10.0.0.0|acl a src,ipmask(24,64) -m ip 10.0.0.0|acl a req.len gt 5|acl a dst 1.1.1.1
+use_backend b if TRUE and TRUE|use_backend b if a|use_backend b|use_backend x|use_backend b foo
+use_backend b if { src 1.1.1.1 }|use_backend b if { src 1.1.1.1|use_backend b if {src 1.1.1.1}|use_backend b if { }
+use_backend b if ! TRUE|use_backend b if !!TRUE|use_backend b if !{ src 1.1.1.1 }|use_backend b if ! { src 1.1.1.1 }
+use_backend b unless TRUE|use_backend|use_backend b if }|use_backend b if TRUE FALSE or TRUE|use_backend %[nosuch]
+use_backend b%[src]|use_backend %[src|use_backend %[req.ssl_sni,lower] if TRUE
+tcp-request inspect-delay 5s|tcp-request inspect-delay|tcp-request inspect-delay 5x|tcp-request inspect-delay 5sec
+tcp-request content accept|tcp-request content accept if { req_ssl_hello_type 1 }|tcp-request content nosuch
+tcp-request content reject if WAIT_END|tcp-request content|tcp-request nosuch|tcp-request
+tcp-request connection reject if { src 1.1.1.1 }|tcp-request connection reject if { req.len gt 0 }
+tcp-request connection accept foo|tcp-request connection
+"""
+AGREED_RULES_BACKEND = """
+use-server s if TRUE|use-server s|use-server x if TRUE|use-server s unless TRUE|use-server|use-server s foo
+tcp-request content reject if TRUE|tcp-request connection reject|tcp-request inspect-delay 1s|acl a nbsrv lt 1
+acl a be_conn gt 1|acl a fe_conn gt 1|acl a srv_is_up(s)|acl a src 1.1.1.1
+"""
+
 # Each is the condition of a block with an unknown keyword in it: whoever accepts the file says that it does not hold.
 AGREED_CONDITIONS = """
 0;1;-1;2x;00;;foo;true;nosuch(a);defined(HAPROXY_LOCALPEER);defined(NOSUCHVARIABLE);defined();defined(A,B);defined(A
@@ -211,9 +244,13 @@ cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log 127.0.0.1:514x 
 no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
 """
 STRICTER_FRONTEND = """
+acl a src -m str 1.1.1.1|acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a req.ssl_sni -m reg ^a
+acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a always_true 1|acl a path /x
+acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
+tcp-request inspect-delay 5s x|tcp-request session reject|tcp-request content silent-drop
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 maxconn 5|bind ipv4@:18081
-bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|tcp-request inspect-delay 5s
-acl a src 10.0.0.1|disabled|bind /x defer-accept|bind /x tfo
+bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|disabled
+bind /x defer-accept|bind /x tfo
 backlog 0|backlog x|bind :18081 mss 50|bind :18081 mss -40|bind /x interface lo|bind /x transparent|bind /x mss 500
 bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
 log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hr"
@@ -295,6 +332,11 @@ def compare(text: str, path: Path, expected: tuple[bool, bool] | None = None) ->
 
 @pytest.mark.parametrize(("place", "line"), cases(AGREED_GLOBAL, AGREED_FRONTEND, AGREED_BACKEND))
 def test_both_agree_on_a_line(place: str, line: str, tmp_path: Path) -> None:
+    compare(PLACES[place].replace("{line}", line), tmp_path / "c.cfg")
+
+
+@pytest.mark.parametrize(("place", "line"), cases("nbthread 1", AGREED_RULES_FRONTEND, AGREED_RULES_BACKEND))
+def test_both_agree_on_a_rule(place: str, line: str, tmp_path: Path) -> None:
     compare(PLACES[place].replace("{line}", line), tmp_path / "c.cfg")
 
 

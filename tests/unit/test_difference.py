@@ -162,7 +162,8 @@ def test_no_field_is_forgotten(part: str) -> None:
             or (part, field.name) == ("servers", "id")
         ):
             continue
-        changed = replace(first, **{field.name: None if field.name == "check" else 12_345})
+        other = {"check": None, "rules": replace(first.rules, digest="other") if hasattr(first, "rules") else None}
+        changed = replace(first, **{field.name: other.get(field.name, 12_345)})
         new = replace(old, **{part: (changed, *getattr(old, part)[1:])})
         assert len(difference.changes(old, new)) == 1, field.name
 
@@ -180,3 +181,14 @@ def test_what_concerns_the_state_of_servers_counts_at_once(tmp_path: Path, monke
     told = [change.text for change in difference.changes(first, second) if "server app/b" in change.text]
     assert len(told) == 3
     assert all(text.endswith("at once") for text in told), told
+
+
+def test_rules_and_what_their_files_say() -> None:
+    ruled = "frontend www\n    use_backend app if { src -f nets }\n"
+    Path("nets").write_text("10.0.0.0/8\n")
+    old = plan(TEXT.replace("frontend www\n", ruled))
+    elsewhere = plan(TEXT.replace("frontend www\n", ruled).replace("db\n", "db\n    use_backend app if FALSE\n"))
+    assert [one.text for one in difference.changes(old, elsewhere)] == ["~ frontend db: other rules"]
+    Path("nets").write_text("10.0.0.0/9\n")
+    changes = difference.changes(old, plan(TEXT.replace("frontend www\n", ruled)))
+    assert [(one.text, one.then) for one in changes] == [("~ frontend www: other rules", "keep the old")]

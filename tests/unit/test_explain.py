@@ -36,6 +36,7 @@ backend b
     default-server rise 7
     server b 127.0.0.1:81 check addr 127.0.0.2
 listen l
+    use_backend b  if { src 10.0.0.0/8 }
     bind /tmp/x.sock mode 660
     log-format "%{+Q}o %ci:%cp %{-Q}b %[reason] %{-M}s 1%%"
     option dontlognull
@@ -92,13 +93,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("bind 0.0.0.0:18080,[::1]:18081-18083", "lb.conf:12"),
         ("backlog 100", "lb.conf:12"),
         ("option clitcpka after 60 s of silence, 4 times every 15 s", "default"),
-        ("option clitcpka after 60 s of silence, 4 times every 7 s", "lb.conf:26"),
-        ("backlog 77", "lb.conf:27"),
-        ("mode 660", "lb.conf:22"),
-        ("log-format '%{+Q}ci:%{+Q}cp %b %{+Q}[reason] %{+Q,-M}s 1%%'", "lb.conf:23"),
-        ("option dontlognull on", "lb.conf:24"),
+        ("option clitcpka after 60 s of silence, 4 times every 7 s", "lb.conf:27"),
+        ("backlog 77", "lb.conf:28"),
+        ("mode 660", "lb.conf:23"),
+        ("log-format '%{+Q}ci:%{+Q}cp %b %{+Q}[reason] %{+Q,-M}s 1%%'", "lb.conf:24"),
+        ("option dontlognull on", "lb.conf:25"),
         ("option logasap off", "default"),
         ("option tcplog off", "default"),
+        ("use_backend b if { src 10.0.0.0/8 }", "lb.conf:22"),
         ("default_backend b", "lb.conf:13"),
         ("default_backend l", "derived from being a 'listen'"),
         ("timeout queue 5s", "derived from 'timeout connect'"),
@@ -114,25 +116,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("rise 7", "lb.conf:19"),
         ("rise 2", "default"),
         ("no-check", "default"),
-        ("backlog 7", "lb.conf:30"),
-        ("interface lo", "lb.conf:29"),
-        ("option clitcpka after 20 s of silence, 4 times every 15 s", "lb.conf:32"),
+        ("backlog 7", "lb.conf:31"),
+        ("interface lo", "lb.conf:30"),
+        ("option clitcpka after 20 s of silence, 4 times every 15 s", "lb.conf:33"),
         ("option srvtcpka off", "default"),
         (
             "option srvtcpka after 60 s of silence, 4 times every 15 s",
             "derived from the timeouts, which leave time for a probe",
         ),
-        ("source 127.0.0.9", "lb.conf:33"),
-        ("source 127.0.0.8:5000-5009", "lb.conf:35"),
+        ("source 127.0.0.9", "lb.conf:34"),
+        ("source 127.0.0.8:5000-5009", "lb.conf:36"),
         ("source the kernel's choice", "default"),
-        ("server s 127.0.0.1:+5", "lb.conf:34"),
-        ("server t *", "lb.conf:35"),
-        ("balance hash src,ipmask(255.0.255.0,56)", "lb.conf:42"),
-        ("hash-type consistent sdbm avalanche", "lb.conf:43"),
+        ("server s 127.0.0.1:+5", "lb.conf:35"),
+        ("server t *", "lb.conf:36"),
+        ("balance hash src,ipmask(255.0.255.0,56)", "lb.conf:43"),
+        ("hash-type consistent sdbm avalanche", "lb.conf:44"),
         ("hash-balance-factor 0", "default"),
-        ("hash-key addr", "lb.conf:45"),
-        ("id 7", "lb.conf:45"),
-        ("balance random(3)", "lb.conf:48"),
+        ("hash-key addr", "lb.conf:46"),
+        ("id 7", "lb.conf:46"),
+        ("balance random(3)", "lb.conf:49"),
     ],
 )
 def test_a_value_and_its_origin(text: str, origin: str) -> None:

@@ -1,0 +1,55 @@
+"""HAProxy's words of rules and samples that fastlb knows but does not act on (manual, sections 7.3 and 4.2)."""
+
+from __future__ import annotations
+
+from fastlb.config.keywords import HTTP_ONLY, because, words
+from fastlb.config.known import OTHER_ONLY
+
+SAMPLE_NOT_YET = words(
+    """act_conn bin bool bytes_in bytes_out connslots cur_client_timeout cur_server_timeout cur_tunnel_timeout date
+    date_us dst_conn dst_is_local env fe_defbe fe_id fe_name hostname http_first_req int ipv4 ipv6 last_rule_file
+    last_rule_line meth pid prio_class prio_offset proc queue_time rand rdp_cookie rdp_cookie_cnt
+    req.payload_lv req.proto_http req.rdp_cookie req.rdp_cookie_cnt req.ssl_ec_ext req.ssl_st_ext req_proto_http
+    req_rdp_cookie req_rdp_cookie_cnt so_id so_name src_is_local ssl_hello_type stopping str thread uptime uuid var
+    be_id be_name be_sess_rate be_server_timeout be_tunnel_timeout fe_client_timeout fe_req_rate fe_sess_rate
+    srv_id srv_iweight srv_name srv_sess_rate srv_uweight srv_weight srv_conn_free payload_lv"""
+)
+SAMPLE_NOT_YET_PREFIXES = ("bc_", "fc_", "res.", "sc_", "sc0_", "sc1_", "sc2_", "src_", "table_", "txn.", "bc.", "fc.")
+SAMPLE_REFUSED = {
+    **because(
+        HTTP_ONLY,
+        """base base32 base32+src capture.req.hdr capture.res.hdr cook cook_cnt cook_val cookie hdr hdr_cnt hdr_ip
+        hdr_val hdr_beg hdr_dir hdr_dom hdr_end hdr_len hdr_reg hdr_sub method path path_beg path_dir path_dom
+        path_end path_len path_reg path_sub pathq query req.body req.cook req.fhdr req.hdr req.hdr_cnt req.hdr_ip
+        req.hdr_val req.hdrs req.ver req_ver shdr status unique-id url url_beg url_dir url_dom url_end url_ip url_len
+        url_param url_port url_reg url_sub urlp urlp_val urlp_reg""",
+    ),
+    **because(
+        "it needs TLS to be terminated here; use 'req.ssl_sni' for the name that a client asks for",
+        """ssl_fc ssl_fc_sni ssl_fc_alpn ssl_fc_has_sni ssl_fc_has_crt ssl_fc_protocol ssl_fc_cipher ssl_bc ssl_c_used
+        ssl_c_verify ssl_c_s_dn ssl_c_i_dn ssl_c_serial ssl_c_sha1 ssl_c_notafter ssl_c_notbefore ssl_fc_npn
+        ssl_fc_is_resumed ssl_fc_sni_end ssl_fc_sni_reg""",
+    ),
+}
+CONVERTER_NOT_YET = words(
+    """add and base64 be2dec be2hex bool bytes concat crc32 crc32c cut_crlf debug digest div djb2 even fe_exists
+    fix_is_valid fix_tag_value hex hex2i hmac host_only htonl http_date iif in_table json json_query language
+    le2dec length limit ltime ltrim mod mqtt_field_value mqtt_is_valid ms_ltime ms_utime mul nbsrv neg not odd or
+    port_only protobuf q rand regsub reverse reverse_dom rfc7239_is_valid rtrim sdbm secure_memcmp set-var sha1 sha2
+    srv_is_up srv_queue strcmp sub ub64dec ub64enc ungrpc unset-var url_dec url_enc us_ltime us_utime utime when
+    wt6 x509_v_err_str xor xxh3 xxh32 xxh64"""
+)
+CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "sha", "ip.", "tcp.", "eth.")
+MATCH_NOT_YET = words("reg")
+TCP_REQUEST_NOT_YET = words("session")
+RULE_NOT_YET = words(
+    """capture close do-log do-resolve expect-netscaler-cip expect-proxy sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
+    sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-dst set-dst-port set-fc-mark set-fc-tos
+    set-log-level set-mark set-nice set-priority-class set-priority-offset set-retries set-src set-src-port set-tos
+    set-var set-var-fmt silent-drop track-sc0 track-sc1 track-sc2 unset-var"""
+)
+RULE_NOT_YET_PREFIXES = ("do-resolve(", "sc-", "set-", "unset-var(", "track-sc")
+RULE_REFUSED = {
+    **because(HTTP_ONLY, "switch-mode"),
+    **because(OTHER_ONLY, "send-spoe-group use-service ot-group"),
+}

@@ -1,0 +1,171 @@
+"""``tcp-request``, ``use_backend`` and ``use-server`` lines (HAProxy manual, section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fastlb.config import knownrules as known
+from fastlb.config.acl import parse_acl, parse_condition
+from fastlb.config.args import Args
+from fastlb.config.errors import ConfigError, quote
+from fastlb.config.keywords import Keyword, KeywordTable
+from fastlb.config.lexer import Word
+from fastlb.config.ruletree import Acl, Action, Condition, Piece, ProxyRules, Rule, Test
+from fastlb.config.samples import parse_sample
+
+MAX_RULES = 10_000
+
+
+@dataclass(slots=True)
+class RuleLines:
+    """The rules of one section, as they are read."""
+
+    acls: list[Acl] = field(default_factory=list)
+    names: dict[str, list[Test]] = field(default_factory=dict)
+    inspect_delay_ms: int = 0
+    connection: list[Rule] = field(default_factory=list)
+    content: list[Rule] = field(default_factory=list)
+    backends: list[Rule] = field(default_factory=list)
+    servers: list[Rule] = field(default_factory=list)
+    lines: list[Word] = field(default_factory=list)
+
+    def result(self) -> ProxyRules:
+        return ProxyRules(
+            tuple(self.acls),
+            self.inspect_delay_ms,
+            tuple(self.connection),
+            tuple(self.content),
+            tuple(self.backends),
+            tuple(self.servers),
+            tuple(self.lines),
+        )
+
+    def add_acl(self, args: Args) -> None:
+        """``acl NAME …``: one more alternative of that name. One that is wrong is known by its name all the same."""
+        tests = self.names.setdefault(args.words[1].text, []) if len(args.words) > 1 else []
+        acl = parse_acl(args)
+        self._add(self.acls, acl, args)
+        tests.append(acl.test)
+
+    def add_inspect_delay(self, args: Args) -> None:
+        self.inspect_delay_ms = args.time_ms(name=args.said)
+        args.end()
+        self._keep(args)
+
+    def add_connection(self, args: Args) -> None:
+        """``tcp-request connection ACTION``: decided as soon as a client connects; it has said nothing then."""
+        rule = self._verdict(args)
+        _warn_no_content(rule, self.names, args)
+        self._add(self.connection, rule, args)
+
+    def add_content(self, args: Args) -> None:
+        """``tcp-request content ACTION``: decided by what the client says."""
+        self._add(self.content, self._verdict(args), args)
+
+    def add_backend(self, args: Args) -> None:
+        """``use_backend NAME``: where the session goes, the first that holds."""
+        word = args.need("the name of a backend")
+        condition = parse_condition(args, self.names)
+        pieces = parse_pieces(word, args) if "%" in word.text else ()
+        self._add(self.backends, Rule(Action.USE, condition, args.location, word, pieces), args)
+
+    def add_server(self, args: Args) -> None:
+        """``use-server NAME``: the server it goes to, while that one is usable."""
+        word = args.need("the name of a server")
+        if "%" in word.text:
+            raise ConfigError(word.location, "the name of the server cannot be made at run time yet", "name a server")
+        condition = parse_condition(args, self.names, required=True)
+        self._add(self.servers, Rule(Action.USE, condition, args.location, word), args)
+
+    def _verdict(self, args: Args) -> Rule:
+        word = args.need(f"an action: {', '.join(ACTIONS.supported)}")
+        action = ACTIONS.find(word, args.report)
+        assert action is not None  # the table ignores nothing
+        return Rule(action, parse_condition(args, self.names), args.location)
+
+    def _add(self, rules: list[Rule] | list[Acl], rule: Rule | Acl, args: Args) -> None:
+        if len(rules) >= MAX_RULES:
+            raise ConfigError(args.location, f"a section cannot have more than {MAX_RULES} lines of this kind")
+        rules.append(rule)  # type: ignore[arg-type]
+        self._keep(args)
+
+    def _keep(self, args: Args) -> None:
+        """The line as it was read, to be shown again."""
+        self.lines.append(args.words[0]._replace(text=" ".join(word.text for word in args.words)))
+
+
+def parse_pieces(word: Word, args: Args) -> tuple[Piece, ...]:
+    """``text%[sample]text``: the pieces of a name. Raises ConfigError."""
+    pieces: list[Piece] = []
+    text, at = word.text, 0
+    while at < len(text):
+        opening = text.find("%", at)
+        if opening < 0:
+            pieces.append(Piece(text[at:]))
+            break
+        if opening > at:
+            pieces.append(Piece(text[at:opening]))
+        here = word._replace(column=word.column + opening)
+        at = _piece(text, opening, here, pieces, args)
+    return tuple(pieces)
+
+
+def _piece(text: str, opening: int, here: Word, pieces: list[Piece], args: Args) -> int:
+    """Read what begins with a percent sign; returns where the next piece begins."""
+    if text[opening + 1 : opening + 2] == "%":
+        pieces.append(Piece("%"))
+        return opening + 2
+    if text[opening + 1 : opening + 2] != "[":
+        raise ConfigError(here.location, "only '%[sample]' is supported after '%'", "write '%%' for the sign itself")
+    closing = text.find("]", opening)
+    if closing < 0:
+        raise ConfigError(here.location, "this '%[' is never closed", "end it with ']'")
+    inner = here._replace(text=text[opening + 2 : closing], column=here.column + 2)
+    pieces.append(Piece("", parse_sample(inner, args.report)))
+    return closing + 1
+
+
+def _warn_no_content(rule: Rule, names: dict[str, list[Test]], args: Args) -> None:
+    """What the client has said is not there yet: HAProxy loads this, and the test never holds."""
+    for test in _tests(rule.condition, names):
+        if test.sample.content:
+            message = f"{quote(test.sample.fetch.name)} is unknown when a client connects: this never holds"
+            args.report.warning(args.location, message, "use 'tcp-request content'")
+
+
+def _tests(condition: Condition | None, names: dict[str, list[Test]]) -> list[Test]:
+    terms = [term for terms in condition.alternatives for term in terms] if condition else []
+    return [test for term in terms for test in ([term.test] if term.test else names[term.name])]
+
+
+ACTIONS: KeywordTable[Action] = KeywordTable(
+    "action",
+    {
+        "accept": Keyword(Action.ACCEPT, "[condition]", "go on, without the rules below"),
+        "reject": Keyword(Action.REJECT, "[condition]", "end the connection"),
+    },
+    not_yet=known.RULE_NOT_YET,
+    not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,
+    refused=known.RULE_REFUSED,
+    prefix="tcp-request … ",
+)
+
+TCP_REQUEST: KeywordTable[Callable[[RuleLines, Args], None]] = KeywordTable(
+    "'tcp-request' rule",
+    {
+        "connection": Keyword(
+            RuleLines.add_connection,
+            "accept|reject [condition]",
+            "who may connect, asked at once; a reset for the others",
+        ),
+        "content": Keyword(
+            RuleLines.add_content, "accept|reject [condition]", "who may stay, by what the client has sent"
+        ),
+        "inspect-delay": Keyword(
+            RuleLines.add_inspect_delay, "time", "how long the content rules wait for what the client sends (0)"
+        ),
+    },
+    not_yet=known.TCP_REQUEST_NOT_YET,
+    prefix="tcp-request ",
+)

@@ -1,0 +1,121 @@
+"""Rules, conditions and samples as written; the proxy sections hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from fastlb.config.errors import Location
+from fastlb.config.lexer import Word
+
+
+class Kind(Enum):
+    """What a sample is; the value completes "it is …"."""
+
+    BOOL = "true or false"
+    INTEGER = "a number"
+    VERSION = "a version"
+    ADDRESS = "an address"
+    TEXT = "text"
+    BYTES = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A fetch or a converter, under the name it has in its table, with its arguments."""
+
+    name: str
+    arguments: tuple[str, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Something to look at: ``req.ssl_sni,lower``. ``kind`` is what comes out; ``content``: the client must speak."""
+
+    fetch: Part
+    converters: tuple[Part, ...]
+    kind: Kind
+    content: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A sample and what it is compared with: it holds when any pattern matches. ``match`` is a word after ``-m``."""
+
+    sample: Sample
+    match: str
+    ignore_case: bool
+    resolve: bool
+    patterns: tuple[Word, ...]
+    files: tuple[Word, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Acl:
+    """One ``acl`` line; lines of the same name are alternatives."""
+
+    name: str
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word of a condition, or ``{ … }``: then ``test`` is what stands in it."""
+
+    negated: bool
+    name: str
+    test: Test | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``if`` or ``unless`` any of the alternatives holds; each needs all of its terms."""
+
+    unless: bool
+    alternatives: tuple[tuple[Term, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Of a name that is made for each connection: text as it is, or what a sample gives."""
+
+    text: str
+    sample: Sample | None = None
+
+
+class Action(Enum):
+    """What a rule does."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    USE = "use"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An action and its condition, or always. ``target`` is whom USE names; ``pieces`` if it is made at run time."""
+
+    action: Action
+    condition: Condition | None
+    location: Location
+    target: Word | None = None
+    pieces: tuple[Piece, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRules:
+    """All rules of one section, in their order; ``lines`` are they and the ``acl`` lines, as they were read."""
+
+    acls: tuple[Acl, ...] = ()
+    inspect_delay_ms: int = 0
+    connection: tuple[Rule, ...] = ()
+    content: tuple[Rule, ...] = ()
+    backends: tuple[Rule, ...] = ()
+    servers: tuple[Rule, ...] = ()
+    lines: tuple[Word, ...] = ()
+
+
+NO_RULES = ProxyRules()

@@ -1,0 +1,60 @@
+"""Rules of the sections to the table that the engine evaluates, and to the rules of each frontend and backend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fastlb.config.address import parse_host
+from fastlb.config.errors import Location, Report
+from fastlb.config.tree import Proxy, Said
+from fastlb.plan.model import Backend, Frontend, Server
+from fastlb.plan.resolve import Resolver
+from fastlb.plan.roles import Roles, find_backend
+from fastlb.rules.compiler import RuleCompiler
+from fastlb.rules.model import NO_BACKEND_RULES
+from fastlb.rules.samples import Names
+
+Ruled = tuple[tuple[Frontend, ...], tuple[Backend, ...], bytes]
+
+
+def plan_rules(
+    roles: Roles,
+    frontends: tuple[Frontend, ...],
+    backends: tuple[Backend, ...],
+    servers: tuple[Server, ...],
+    resolver: Resolver,
+    report: Report,
+) -> Ruled:
+    """Frontends and backends with their rules, and the table that these refer to. Errors are reported."""
+    names = Names(
+        frontends={one.name: number for number, one in enumerate(frontends)},
+        backends={one.name: number for number, one in enumerate(backends)},
+        servers={f"{backends[one.backend].name}/{one.name}": number for number, one in enumerate(servers)},
+    )
+
+    def target(name: Said[str]) -> int:
+        return find_backend(name, names.backends, roles, report, "use_backend")
+
+    def resolve(name: str, where: Location) -> str | None:
+        address = resolver.address(parse_host(name, where), where)
+        return address.host if address else None
+
+    compiler = RuleCompiler(names, target, resolve, report)
+    ruled_backends = tuple(
+        replace(backend, rules=compiler.backend(merged.proxy))
+        for backend, merged in zip(backends, roles.backends, strict=True)
+    )
+    ruled_frontends = tuple(
+        _ruled(frontend, merged.proxy, compiler, names, ruled_backends)
+        for frontend, merged in zip(frontends, roles.frontends, strict=True)
+    )
+    return ruled_frontends, ruled_backends, compiler.table()
+
+
+def _ruled(
+    frontend: Frontend, proxy: Proxy, compiler: RuleCompiler, names: Names, backends: tuple[Backend, ...]
+) -> Frontend:
+    rules = compiler.frontend(proxy, names.backends[proxy.name] if proxy.has_backend else -1)
+    destination = backends[frontend.backend].rules if frontend.backend >= 0 else NO_BACKEND_RULES
+    needed = rules.content.size or rules.backends.size or destination.content.size or destination.servers.size
+    return replace(frontend, rules=replace(rules, needed=bool(needed)))

@@ -1,0 +1,110 @@
+"""Compiled rules as the plan holds them. Offsets are bytes from the start of ``Plan.rules``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class RuleSet(NamedTuple):
+    """Consecutive rules in the table: where the first one is, and how many there are."""
+
+    offset: int = 0
+    size: int = 0
+
+
+EMPTY = RuleSet()
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendRules:
+    """``own_backend``: the other half of a ``listen``, whose content rules run once. ``needed``: a session looks.
+
+    ``digest`` is of the lines and of the files they name: offsets change with the rules of others.
+    """
+
+    inspect_ms: int = 0
+    own_backend: int = -1
+    needed: bool = False
+    connection: RuleSet = EMPTY
+    content: RuleSet = EMPTY
+    backends: RuleSet = EMPTY
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRules:
+    inspect_ms: int = 0
+    content: RuleSet = EMPTY
+    servers: RuleSet = EMPTY
+    digest: str = ""
+
+
+NO_FRONTEND_RULES = FrontendRules()
+NO_BACKEND_RULES = BackendRules()
+
+# The values of these are those of src/rules.h.
+
+
+class Fetch(IntEnum):
+    ALWAYS_TRUE = 0
+    ALWAYS_FALSE = 1
+    WAIT_END = 2
+    SRC = 3
+    SRC_PORT = 4
+    DST = 5
+    DST_PORT = 6
+    REQ_LEN = 7
+    REQ_PAYLOAD = 8
+    REQ_SSL_HELLO_TYPE = 9
+    REQ_SSL_VER = 10
+    REQ_SSL_SNI = 11
+    REQ_SSL_ALPN = 12
+    NBSRV = 13
+    BE_CONN = 14
+    BE_CONN_FREE = 15
+    QUEUE = 16
+    AVG_QUEUE = 17
+    FE_CONN = 18
+    SRV_IS_UP = 19
+    SRV_CONN = 20
+    SRV_QUEUE = 21
+
+
+class Match(IntEnum):
+    FOUND = 0
+    BOOL = 1
+    INT = 2
+    LEN = 3
+    IP = 4
+    STR = 5
+    BEG = 6
+    END = 7
+    SUB = 8
+    DIR = 9
+    DOM = 10
+
+
+class Convert(IntEnum):
+    LOWER = 0
+    UPPER = 1
+    IPMASK = 2
+    MAP = 3
+    FIELD = 4
+    WORD = 5
+
+
+class Verdict(IntEnum):
+    ACCEPT = 0
+    REJECT = 1
+    USE = 2
+    USE_NAMED = 3
+
+
+NO_INDEX = 0xFFFFFFFF
+TEST_NO_CASE = 1
+TERM_NOT = 1
+TERM_ENDS = 2  # the last of its alternative
+RULE_ALWAYS = 1
+RULE_UNLESS = 2

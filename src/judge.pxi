@@ -1,0 +1,44 @@
+# What the rules of a plan say, asked from Python: for tests and measurements. No socket is involved.
+
+cdef dict _JUDGED = {RULES_WAIT: "wait", RULES_PASSED: "accept", RULES_HIT: "accept"}
+
+
+cdef object _look_at(look_t *look, cold_t *cold, str source, int port):
+    """The look at a client of that address."""
+    cdef int family = AF_INET6 if ":" in source else AF_INET
+    cdef bytes address = _socket.inet_pton(family, source)
+    cold.client_family = family
+    cold.client_port = port
+    memcpy(cold.client_address, <const char *>address, len(address))
+    look_from(look, cold)
+
+
+def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b"", bint final=True):
+    """What the committed plan's rules say of a client that has sent ``data``: (admitted, content, backend).
+
+    ``admitted`` is the answer of the connection rules; ``content`` is "accept", "reject", or "wait" for more bytes
+    (never when they are ``final``); ``backend`` the number that the backend rules give, or -1. IndexError for a
+    frontend that the plan lacks, ValueError for more bytes than rules look at.
+    """
+    cdef worker_t *w = engine.w
+    cdef look_t look
+    cdef cold_t cold
+    cdef plan_frontend *row
+    cdef const rule_t *hit = NULL
+    cdef int verdict
+    if w.plan == NULL or frontend >= w.plan.header.frontend_count:
+        raise IndexError(frontend)
+    if len(data) > INSPECT_BYTES:
+        raise ValueError(f"more than {INSPECT_BYTES} bytes")
+    row = <plan_frontend *>(<uint8_t *>w.plan.header + w.plan.header.frontend_offset) + frontend
+    look_begin(&look, w, w.plan, row, -1)
+    _look_at(&look, &cold, source, port)
+    admitted = rules_ask(&look, row.connection_rules, &hit) != RULES_HIT or hit.action != RULE_REJECT
+    memcpy(w.scratch, <const char *>data, len(data))
+    look.size = <uint32_t>len(data)
+    look.final = final
+    verdict = rules_ask(&look, row.content_rules, &hit)
+    content = "reject" if verdict == RULES_HIT and hit.action == RULE_REJECT else _JUDGED[verdict]
+    look.final = True
+    chosen = rules_ask(&look, row.backend_rules, &hit) == RULES_HIT
+    return admitted, content, <int>rule_backend(&look, hit) if chosen else -1

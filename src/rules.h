@@ -1,0 +1,178 @@
+/* Compiled rules, a part of a plan. fastlb/rules writes them, rules.pxi and its like evaluate them.
+ *
+ * Offsets are bytes from the start of the table; structs stand at multiples of 8. A frontend and a backend have sets of
+ * rules, a rule a condition: terms, of which those up to one with TERM_ENDS must all hold, or those up to the next
+ * such, and so on. A term is any of some tests. A test is a sample and what it is compared with.
+ * The numbers are those of fastlb/rules/model.py.
+ */
+#ifndef FASTLB_RULES_H
+#define FASTLB_RULES_H
+
+#include <stdint.h>
+
+enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAMED = 3 };
+#define RULE_ALWAYS 1u
+#define RULE_UNLESS 2u
+#define TERM_NOT 1u
+#define TERM_ENDS 2u
+#define TEST_NO_CASE 1u
+
+enum rule_fetch {
+    FETCH_ALWAYS_TRUE = 0,
+    FETCH_ALWAYS_FALSE = 1,
+    FETCH_WAIT_END = 2,
+    FETCH_SRC = 3,
+    FETCH_SRC_PORT = 4,
+    FETCH_DST = 5,
+    FETCH_DST_PORT = 6,
+    FETCH_LENGTH = 7,
+    FETCH_PAYLOAD = 8,
+    FETCH_HELLO_TYPE = 9,
+    FETCH_HELLO_VERSION = 10,
+    FETCH_HELLO_SNI = 11,
+    FETCH_HELLO_ALPN = 12,
+    FETCH_BACKEND_SERVERS = 13,
+    FETCH_BACKEND_SESSIONS = 14,
+    FETCH_BACKEND_FREE = 15,
+    FETCH_BACKEND_QUEUE = 16,
+    FETCH_BACKEND_QUEUE_EACH = 17,
+    FETCH_FRONTEND_SESSIONS = 18,
+    FETCH_SERVER_UP = 19,
+    FETCH_SERVER_SESSIONS = 20,
+    FETCH_SERVER_QUEUE = 21,
+};
+
+enum rule_match {
+    MATCH_FOUND = 0,
+    MATCH_BOOL = 1,
+    MATCH_INT = 2,
+    MATCH_LEN = 3,
+    MATCH_IP = 4,
+    MATCH_STR = 5,
+    MATCH_BEG = 6,
+    MATCH_END = 7,
+    MATCH_SUB = 8,
+    MATCH_DIR = 9,
+    MATCH_DOM = 10,
+};
+
+enum rule_convert { CONVERT_LOWER = 0, CONVERT_UPPER = 1, CONVERT_IPMASK = 2, CONVERT_MAP = 3, CONVERT_FIELD = 4,
+                    CONVERT_WORD = 5 };
+
+/* Consecutive rules. */
+struct rule_set {
+    uint32_t offset;
+    uint32_t count;
+};
+
+/* The table begins with this. */
+struct rule_head {
+    uint32_t backends; /* rule_names: of each backend its number */
+    uint32_t unused;
+};
+
+struct rule {
+    uint32_t action;
+    uint32_t flags;
+    uint32_t terms;
+    uint32_t term_count;
+    uint32_t argument; /* USE: number of the backend or server; USE_NAMED: offset of the pieces */
+    uint32_t piece_count;
+};
+
+struct rule_term {
+    uint32_t flags;
+    uint32_t tests;
+    uint32_t test_count;
+    uint32_t unused;
+};
+
+struct rule_sample {
+    uint32_t fetch;
+    uint32_t first; /* arguments of the fetch: offset and length, or a number of the plan */
+    uint32_t second;
+    uint32_t converters;
+    uint32_t converter_count;
+};
+
+struct rule_test {
+    struct rule_sample sample;
+    uint32_t match;
+    uint32_t flags;
+    uint32_t values; /* rule_names, rule_integers or rule_networks, as `match` says */
+};
+
+struct rule_converter {
+    uint32_t kind;
+    uint32_t match;
+    uint32_t values; /* a map: its keys, whose values are offsets of plan_name pairs within the table */
+    uint32_t first; /* bits of a mask; which part of a text, from its end where it is negative */
+    uint32_t second;
+    uint32_t text; /* for a key that the map lacks, or NO_INDEX; or the delimiters */
+    uint32_t text_size;
+    uint32_t unused;
+};
+
+/* Of a name made at run time: text, or what a sample gives. */
+struct rule_piece {
+    uint32_t text;
+    uint32_t size;
+    uint32_t is_sample;
+    struct rule_sample sample;
+};
+
+/* Texts. For STR, BEG and END they are sorted (those of END reversed), and `parent` is the longest other one that a
+ * text begins with, or NO_INDEX: so the longest that a sample begins with is found by halving. */
+struct rule_names {
+    uint32_t count;
+    uint32_t entries;
+};
+
+struct rule_name {
+    uint32_t text;
+    uint32_t size;
+    uint32_t parent;
+    uint32_t value;
+};
+
+/* Segments in ascending order, each up to the next one's start; NO_INDEX is the value of those that are gaps. */
+struct rule_integers {
+    uint32_t count;
+    uint32_t entries;
+};
+
+struct rule_integer {
+    int64_t start;
+    uint32_t value;
+    uint32_t unused;
+};
+
+struct rule_networks {
+    uint32_t v4_count;
+    uint32_t v4_entries;
+    uint32_t v6_count;
+    uint32_t v6_entries;
+};
+
+struct rule_v4 {
+    uint32_t start;
+    uint32_t value;
+};
+
+struct rule_v6 {
+    uint64_t high;
+    uint64_t low;
+    uint32_t value;
+    uint32_t unused;
+};
+
+_Static_assert(sizeof(struct rule) == 24, "fastlb/rules/compiler.py");
+_Static_assert(sizeof(struct rule_term) == 16, "fastlb/rules/compiler.py");
+_Static_assert(sizeof(struct rule_test) == 32, "fastlb/rules/samples.py");
+_Static_assert(sizeof(struct rule_converter) == 32, "fastlb/rules/samples.py");
+_Static_assert(sizeof(struct rule_piece) == 32, "fastlb/rules/compiler.py");
+_Static_assert(sizeof(struct rule_name) == 16, "fastlb/rules/table.py");
+_Static_assert(sizeof(struct rule_integer) == 16, "fastlb/rules/table.py");
+_Static_assert(sizeof(struct rule_v6) == 24, "fastlb/rules/table.py");
+
+#endif

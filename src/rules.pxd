@@ -1,0 +1,164 @@
+# The C side of rules.h, and what the evaluation of rules works on.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from linux cimport sockaddr_storage
+
+
+cdef extern from "rules.h" nogil:
+    enum:
+        RULE_ACCEPT
+        RULE_REJECT
+        RULE_USE
+        RULE_USE_NAMED
+        RULE_ALWAYS
+        RULE_UNLESS
+        TERM_NOT
+        TERM_ENDS
+        TEST_NO_CASE
+
+    enum:
+        FETCH_ALWAYS_TRUE
+        FETCH_ALWAYS_FALSE
+        FETCH_WAIT_END
+        FETCH_SRC
+        FETCH_SRC_PORT
+        FETCH_DST
+        FETCH_DST_PORT
+        FETCH_LENGTH
+        FETCH_PAYLOAD
+        FETCH_HELLO_TYPE
+        FETCH_HELLO_VERSION
+        FETCH_HELLO_SNI
+        FETCH_HELLO_ALPN
+        FETCH_BACKEND_SERVERS
+        FETCH_BACKEND_SESSIONS
+        FETCH_BACKEND_FREE
+        FETCH_BACKEND_QUEUE
+        FETCH_BACKEND_QUEUE_EACH
+        FETCH_FRONTEND_SESSIONS
+        FETCH_SERVER_UP
+        FETCH_SERVER_SESSIONS
+        FETCH_SERVER_QUEUE
+
+    enum:
+        MATCH_FOUND
+        MATCH_BOOL
+        MATCH_INT
+        MATCH_LEN
+        MATCH_IP
+        MATCH_STR
+        MATCH_BEG
+        MATCH_END
+        MATCH_SUB
+        MATCH_DIR
+        MATCH_DOM
+
+    enum:
+        CONVERT_LOWER
+        CONVERT_UPPER
+        CONVERT_IPMASK
+        CONVERT_MAP
+        CONVERT_FIELD
+        CONVERT_WORD
+
+    ctypedef struct rule_set "struct rule_set":
+        uint32_t offset
+        uint32_t count
+
+    ctypedef struct rule_head "struct rule_head":
+        uint32_t backends
+
+    ctypedef struct rule_t "struct rule":
+        uint32_t action
+        uint32_t flags
+        uint32_t terms
+        uint32_t term_count
+        uint32_t argument
+        uint32_t piece_count
+
+    ctypedef struct rule_term "struct rule_term":
+        uint32_t flags
+        uint32_t tests
+        uint32_t test_count
+
+    ctypedef struct rule_sample "struct rule_sample":
+        uint32_t fetch
+        uint32_t first
+        uint32_t second
+        uint32_t converters
+        uint32_t converter_count
+
+    ctypedef struct rule_test "struct rule_test":
+        rule_sample sample
+        uint32_t match
+        uint32_t flags
+        uint32_t values
+
+    ctypedef struct rule_converter "struct rule_converter":
+        uint32_t kind
+        uint32_t match
+        uint32_t values
+        uint32_t first
+        uint32_t second
+        uint32_t text
+        uint32_t text_size
+
+    ctypedef struct rule_piece "struct rule_piece":
+        uint32_t text
+        uint32_t size
+        uint32_t is_sample
+        rule_sample sample
+
+    ctypedef struct rule_names "struct rule_names":
+        uint32_t count
+        uint32_t entries
+
+    ctypedef struct rule_name "struct rule_name":
+        uint32_t text
+        uint32_t size
+        uint32_t parent
+        uint32_t value
+
+    ctypedef struct rule_integers "struct rule_integers":
+        uint32_t count
+        uint32_t entries
+
+    ctypedef struct rule_integer "struct rule_integer":
+        int64_t start
+        uint32_t value
+
+    ctypedef struct rule_networks "struct rule_networks":
+        uint32_t v4_count
+        uint32_t v4_entries
+        uint32_t v6_count
+        uint32_t v6_entries
+
+    ctypedef struct rule_v4 "struct rule_v4":
+        uint32_t start
+        uint32_t value
+
+    ctypedef struct rule_v6 "struct rule_v6":
+        uint64_t high
+        uint64_t low
+        uint32_t value
+
+
+# Bytes of a client that rules look at; more wait in the kernel. HAProxy's buffer (tune.bufsize less tune.maxrewrite).
+cdef enum:
+    INSPECT_BYTES = 15360
+    ROOM_BYTES = 16384
+
+# What a sample gives.
+cdef enum:
+    VALUE_NUMBER = 0
+    VALUE_TEXT = 1
+    VALUE_ADDRESS = 2
+
+ctypedef struct value_t:
+    uint8_t kind
+    uint8_t waits         # more bytes of the client may make it another
+    uint16_t family       # of an address
+    uint32_t size
+    const uint8_t *text
+    int64_t number
+    uint8_t address[16]

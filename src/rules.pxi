@@ -1,0 +1,138 @@
+# Rules and their conditions. What is not known yet is neither true nor false, until waiting for it is over.
+
+cdef enum:
+    ANSWER_NO = 0
+    ANSWER_LATER = 1
+    ANSWER_YES = 3
+
+cdef enum:
+    RULES_PASSED = 0   # no rule applies
+    RULES_HIT = 1
+    RULES_WAIT = 2
+
+
+cdef int test_answer(look_t *look, const rule_test *test) noexcept nogil:
+    cdef value_t v
+    cdef bint waits
+    if not sample_get(look, &test.sample, &v):
+        return ANSWER_LATER if v.waits else ANSWER_NO
+    waits = v.waits
+    if value_find(look, test.match, test.values, &v, test.flags & TEST_NO_CASE) != NO_INDEX:
+        return ANSWER_YES
+    return ANSWER_LATER if waits else ANSWER_NO
+
+
+cdef int term_answer(look_t *look, const rule_term *term) noexcept nogil:
+    # Any of its tests.
+    cdef const rule_test *tests = <const rule_test *>(plan_rules(look.plan) + term.tests)
+    cdef int answer = ANSWER_NO
+    cdef uint32_t i
+    for i in range(term.test_count):
+        answer |= test_answer(look, &tests[i])
+        if answer == ANSWER_YES:
+            break
+    return ANSWER_YES >> answer if term.flags & TERM_NOT else answer
+
+
+cdef int rule_answer(look_t *look, const rule_t *rule) noexcept nogil:
+    # Any of the alternatives, each with all of its terms.
+    cdef const rule_term *terms = <const rule_term *>(plan_rules(look.plan) + rule.terms)
+    cdef int answer = ANSWER_NO, alternative = ANSWER_YES
+    cdef uint32_t i
+    if rule.flags & RULE_ALWAYS:
+        return ANSWER_YES
+    for i in range(rule.term_count):
+        if alternative == ANSWER_YES:
+            alternative &= term_answer(look, &terms[i])
+        if terms[i].flags & TERM_ENDS:
+            answer |= alternative
+            alternative = ANSWER_YES
+        if answer == ANSWER_YES:
+            break
+    if answer == ANSWER_LATER or not rule.flags & RULE_UNLESS:
+        return answer
+    return ANSWER_YES - answer
+
+
+cdef int rules_ask(look_t *look, rule_set rules, const rule_t **hit) noexcept nogil:
+    # The first rule that applies. One that has to wait makes those behind it wait, too.
+    cdef const rule_t *all = <const rule_t *>(plan_rules(look.plan) + rules.offset)
+    cdef int answer
+    cdef uint32_t i
+    for i in range(rules.count):
+        answer = rule_answer(look, &all[i])
+        if answer == ANSWER_LATER:
+            return RULES_WAIT
+        if answer == ANSWER_YES:
+            hit[0] = &all[i]
+            return RULES_HIT
+    return RULES_PASSED
+
+
+cdef void look_begin(look_t *look, worker_t *w, plan_t *plan, plan_frontend *frontend, int fd) noexcept nogil:
+    # The worker's scratch holds what is peeked, and three rooms behind it.
+    memset(look, 0, sizeof(look_t))
+    look.w = w
+    look.plan = plan
+    look.frontend = frontend
+    look.fd = fd
+    look.data = w.scratch
+    look.room = w.scratch + ROOM_BYTES
+    look.text_room = w.scratch + 2 * ROOM_BYTES
+    look.name_room = w.scratch + 3 * ROOM_BYTES
+    look.final = 1
+
+
+cdef void look_from(look_t *look, cold_t *cold) noexcept nogil:
+    look.family = cold.client_family
+    look.port = cold.client_port
+    look.address = cold.client_address
+
+
+cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storage *peer) noexcept nogil:
+    # "tcp-request connection": whether the frontend takes this connection at all.
+    cdef look_t look
+    cdef cold_t cold
+    cdef const rule_t *hit = NULL
+    look_begin(&look, w, listener.plan, listener.frontend, fd)
+    cold_address(&cold, peer)
+    look_from(&look, &cold)
+    if rules_ask(&look, listener.frontend.connection_rules, &hit) != RULES_HIT or hit.action != RULE_REJECT:
+        return True
+    add(&w.row.frontends[listener.frontend.slot].denied_connections_total, 1)
+    return False
+
+
+cdef uint32_t piece_put(look_t *look, const rule_piece *piece, uint8_t *name, uint32_t room) noexcept nogil:
+    # Append a piece to a name; a number or an address as people write it. More than the room is as good as wrong.
+    cdef const uint8_t *table = plan_rules(look.plan)
+    cdef char written[64]
+    cdef value_t v
+    written[0] = 0
+    if not piece.is_sample:
+        value_text(&v, table + piece.text, piece.size)
+    elif not sample_get(look, &piece.sample, &v):
+        return 0
+    elif v.kind == VALUE_NUMBER:
+        snprintf(written, sizeof(written), b"%lld", <long long>v.number)
+    elif v.kind == VALUE_ADDRESS:
+        inet_ntop(v.family, v.address, written, sizeof(written))
+    if v.kind != VALUE_TEXT:
+        value_text(&v, <const uint8_t *>written, <uint32_t>strlen(written))
+    if v.size > room:
+        return 0
+    memcpy(name, v.text, v.size)
+    return v.size
+
+
+cdef uint32_t rule_backend(look_t *look, const rule_t *rule) noexcept nogil:
+    # The number of the backend that the rule means, or NO_INDEX: a name made at run time that nobody has.
+    cdef const uint8_t *table = plan_rules(look.plan)
+    cdef const rule_piece *pieces = <const rule_piece *>(table + rule.argument)
+    cdef uint8_t name[256]
+    cdef uint32_t i, size = 0
+    if rule.action == RULE_USE:
+        return rule.argument
+    for i in range(rule.piece_count):
+        size += piece_put(look, &pieces[i], name + size, sizeof(name) - size)
+    return names_equal(table, (<const rule_head *>table).backends, name, size)

@@ -1,0 +1,245 @@
+# Samples: what there is to know of a connection, and what converters make of it. Source: HAProxy manual, section 7.3.
+
+cdef bint value_number(value_t *v, int64_t number) noexcept nogil:
+    v.kind = VALUE_NUMBER
+    v.number = number
+    return True
+
+
+cdef bint value_text(value_t *v, const uint8_t *text, uint32_t size) noexcept nogil:
+    v.kind = VALUE_TEXT
+    v.text = text
+    v.size = size
+    return True
+
+
+cdef bint value_wait(look_t *look, value_t *v) noexcept nogil:
+    # Nothing yet.
+    v.waits = not look.final
+    return False
+
+
+cdef bint fetch_address(value_t *v, uint16_t family, const uint8_t *address) noexcept nogil:
+    if family != AF_INET and family != AF_INET6:
+        return False
+    v.kind = VALUE_ADDRESS
+    v.family = family
+    memcpy(v.address, address, 4 if family == AF_INET else 16)
+    return True
+
+
+cdef bint fetch_local(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
+    # The address the client connected to.
+    cdef cold_t here
+    cdef sockaddr_storage local
+    cdef bint ours
+    if net_destination(look.fd, &local, &ours) < 0:
+        return False
+    cold_address(&here, &local)
+    if fetch == FETCH_DST:
+        return fetch_address(v, here.client_family, here.client_address)
+    return here.client_family != AF_UNIX and value_number(v, here.client_port)
+
+
+cdef bint fetch_payload(look_t *look, uint32_t offset, uint32_t length, value_t *v) noexcept nogil:
+    # Length 0 is all there is from there on.
+    if look.size < offset + length or (length == 0 and look.size < offset):
+        return value_wait(look, v)
+    v.waits = length == 0 and not look.final
+    return value_text(v, look.data + offset, length if length else look.size - offset)
+
+
+cdef bint fetch_hello(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
+    cdef cursor_t message, part
+    cdef int verdict
+    message.left = 0
+    verdict = hello_message(look.data, look.size, look.room, &message)
+    if verdict == HELLO_WAIT:
+        return value_wait(look, v)
+    if verdict == HELLO_NONE:
+        return fetch == FETCH_HELLO_TYPE and message.left and value_number(v, message.at[0])
+    if fetch == FETCH_HELLO_TYPE:
+        return value_number(v, CLIENT_HELLO)
+    if fetch == FETCH_HELLO_VERSION:
+        return message.left >= 2 and value_number(v, <int64_t>message.at[0] << 16 | message.at[1])
+    if fetch == FETCH_HELLO_SNI:
+        return hello_sni(message, &part) and value_text(v, part.at, part.left)
+    return hello_alpn(message, &part) and value_text(v, part.at, part.left)
+
+
+cdef plan_backend *plan_backend_at(plan_t *plan, uint32_t index) noexcept nogil:
+    return <plan_backend *>(<uint8_t *>plan.header + plan.header.backend_offset) + index
+
+
+cdef plan_server *plan_server_at(plan_t *plan, uint32_t index) noexcept nogil:
+    return <plan_server *>(<uint8_t *>plan.header + plan.header.server_offset) + index
+
+
+cdef int64_t backend_servers(worker_t *w, plan_t *plan, plan_backend *backend) noexcept nogil:
+    # That may be chosen: the active ones, else the first backup, or all of them with "option allbackups".
+    cdef int64_t active = 0, backup = 0
+    cdef uint32_t i
+    cdef plan_server *server
+    for i in range(backend.server_count):
+        server = plan_server_at(plan, backend.first_server + i)
+        if server_usable(w, server) and server_weight(w, server):
+            if server.backup:
+                backup += 1
+            else:
+                active += 1
+    if active or backend.flags & BACKEND_ALL_BACKUPS:
+        return active or backup
+    return backup != 0
+
+
+cdef int64_t backend_free(worker_t *w, plan_t *plan, plan_backend *backend) noexcept nogil:
+    # Connections that the usable servers still take; -1 where one has no limit.
+    cdef int64_t total = 0
+    cdef uint64_t limit, load
+    cdef uint32_t i
+    cdef plan_server *server
+    for i in range(backend.server_count):
+        server = plan_server_at(plan, backend.first_server + i)
+        limit = load_relaxed(&w.control.servers[server.slot].maxconn)
+        load = server_load_total(w, server.slot)
+        if server_usable(w, server):
+            if limit == 0:
+                return -1
+            total += limit - load if limit > load else 0
+    return total
+
+
+cdef bint fetch_backend(look_t *look, uint32_t fetch, plan_backend *backend, value_t *v) noexcept nogil:
+    cdef worker_t *w = look.w
+    cdef int64_t servers, queued
+    if fetch == FETCH_BACKEND_SERVERS:
+        return value_number(v, backend_servers(w, look.plan, backend))
+    if fetch == FETCH_BACKEND_SESSIONS:
+        return value_number(v, gauge_total(w, &w.row.backends[backend.slot].sessions))
+    if fetch == FETCH_BACKEND_FREE:
+        return value_number(v, backend_free(w, look.plan, backend))
+    queued = gauge_total(w, &w.row.backends[backend.slot].queued)
+    servers = backend_servers(w, look.plan, backend) if fetch == FETCH_BACKEND_QUEUE_EACH else 1
+    return value_number(v, (queued + servers - 1) / servers if servers else queued)
+
+
+cdef bint fetch_server(look_t *look, uint32_t fetch, plan_server *server, value_t *v) noexcept nogil:
+    cdef worker_t *w = look.w
+    if fetch == FETCH_SERVER_UP:
+        return value_number(v, server_up(w, server))
+    if fetch == FETCH_SERVER_SESSIONS:
+        return value_number(v, gauge_total(w, &w.row.servers[server.slot].sessions))
+    return value_number(v, gauge_total(w, &w.row.servers[server.slot].queued))
+
+
+cdef bint fetch_gauge(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    cdef plan_header *header = look.plan.header
+    cdef plan_frontend *frontend
+    if sample.fetch >= FETCH_SERVER_UP:
+        return fetch_server(look, sample.fetch, plan_server_at(look.plan, sample.first), v)
+    if sample.fetch == FETCH_FRONTEND_SESSIONS:
+        frontend = <plan_frontend *>(<uint8_t *>header + header.frontend_offset) + sample.first
+        return value_number(v, gauge_total(look.w, &look.w.row.frontends[frontend.slot].sessions))
+    return fetch_backend(look, sample.fetch, plan_backend_at(look.plan, sample.first), v)
+
+
+cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    # False: there is no such thing, or not yet (v.waits).
+    cdef uint32_t fetch = sample.fetch
+    if fetch >= FETCH_BACKEND_SERVERS:
+        return fetch_gauge(look, sample, v)
+    if fetch >= FETCH_HELLO_TYPE:
+        return fetch_hello(look, fetch, v)
+    if fetch == FETCH_SRC:
+        return fetch_address(v, look.family, look.address)
+    if fetch == FETCH_SRC_PORT:
+        return look.family != AF_UNIX and value_number(v, look.port)
+    if fetch == FETCH_DST or fetch == FETCH_DST_PORT:
+        return fetch_local(look, fetch, v)
+    if fetch == FETCH_PAYLOAD:
+        return fetch_payload(look, sample.first, sample.second, v)
+    if fetch == FETCH_LENGTH:
+        v.waits = not look.final
+        return value_number(v, look.size)
+    if fetch == FETCH_WAIT_END:
+        return value_number(v, 1) if look.final else value_wait(look, v)
+    return value_number(v, fetch == FETCH_ALWAYS_TRUE)
+
+
+cdef bint convert_mask(const rule_converter *c, value_t *v) noexcept nogil:
+    cdef uint32_t bits = c.first if v.family == AF_INET else c.second
+    cdef uint32_t i
+    for i in range(4 if v.family == AF_INET else 16):
+        if bits < 8 * (i + 1):
+            v.address[i] &= <uint8_t>(0xff00 >> (bits - 8 * i)) if bits > 8 * i else 0
+    return True
+
+
+cdef bint convert_map(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    cdef const uint8_t *table = plan_rules(look.plan)
+    cdef uint32_t found = value_find(look, c.match, c.values, v, False)
+    cdef plan_name *text = <plan_name *>(table + found)
+    if found != NO_INDEX:
+        return value_text(v, table + text.offset, text.size)
+    return c.text != NO_INDEX and value_text(v, table + c.text, c.text_size)
+
+
+cdef bint convert_case(look_t *look, bint upper, value_t *v) noexcept nogil:
+    cdef uint32_t i
+    text_copy(v, look.text_room, not upper, False)
+    if upper:
+        for i in range(v.size):
+            if b'a' <= look.text_room[i] <= b'z':
+                look.text_room[i] &= 0xdf
+    return True
+
+
+cdef int32_t text_part(value_t *v, const uint8_t *delimiters, uint32_t count, bint words, int32_t wanted,
+                       value_t *part) noexcept nogil:
+    # How many parts there are between delimiters, up to the wanted one. Words are those that are not empty.
+    cdef int32_t number = 0
+    cdef uint32_t start = 0, at
+    for at in range(v.size + 1):
+        if at < v.size and memchr(delimiters, v.text[at], count) == NULL:
+            continue
+        if at > start or not words:
+            number += 1
+            if number == wanted:
+                value_text(part, v.text + start, at - start)
+                return number
+        start = at + 1
+    return number
+
+
+cdef bint convert_part(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    # One that is not there is empty, as HAProxy has it.
+    cdef const uint8_t *delimiters = plan_rules(look.plan) + c.text
+    cdef bint words = c.kind == CONVERT_WORD
+    cdef int32_t wanted = <int32_t>c.first
+    cdef value_t part
+    part.text = v.text
+    part.size = 0
+    if wanted < 0:
+        wanted += 1 + text_part(v, delimiters, c.text_size, words, 0, &part)
+    text_part(v, delimiters, c.text_size, words, wanted, &part)
+    return value_text(v, part.text, part.size)
+
+
+cdef bint sample_get(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    cdef const rule_converter *c
+    cdef uint32_t i
+    memset(v, 0, sizeof(value_t))
+    if not sample_fetch(look, sample, v):
+        return False
+    c = <const rule_converter *>(plan_rules(look.plan) + sample.converters)
+    for i in range(sample.converter_count):
+        if c[i].kind == CONVERT_MAP:
+            if not convert_map(look, &c[i], v):
+                return False
+        elif c[i].kind == CONVERT_IPMASK:
+            convert_mask(&c[i], v)
+        elif c[i].kind == CONVERT_FIELD or c[i].kind == CONVERT_WORD:
+            convert_part(look, &c[i], v)
+        else:
+            convert_case(look, c[i].kind == CONVERT_UPPER, v)
+    return True
