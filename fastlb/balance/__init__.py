@@ -33,7 +33,7 @@ SHAPES = {HashType.MAP: Shape.INTERLEAVED, HashType.CONSISTENT: Shape.RING, Hash
 """For the algorithms that hash. The map is HAProxy's, so that a client meets the same server after a migration."""
 
 
-DYNAMIC = frozenset({Balance.ROUNDROBIN, Balance.LEASTCONN})
+DYNAMIC = frozenset({Balance.ROUNDROBIN, Balance.LEASTCONN, Balance.RANDOM})
 """Algorithms that may follow a weight that changes by the second (HAProxy manual, section 5.2 ``slowstart``)."""
 
 

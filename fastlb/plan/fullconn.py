@@ -8,13 +8,14 @@ from fastlb.plan.model import Plan
 def fullconns(plan: Plan, service_maxconn: int) -> tuple[int, ...]:
     """For each backend; 0 where no server has a ``minconn``.
 
-    Unset, it is a tenth of the ``maxconn`` of all frontends that send sessions there, rounded up, at least 1; a
-    frontend without one counts with that of the service (HAProxy manual, section 4.2 ``fullconn``).
+    Unset, it is a tenth of the ``maxconn`` of all frontends that may send sessions there, as ``default_backend`` or by
+    ``use_backend``, rounded up, at least 1; a frontend without one counts with that of the service (HAProxy manual,
+    section 4.2 ``fullconn``).
     """
     frontends = [0] * len(plan.backends)
     for frontend in plan.frontends:
-        if frontend.backend >= 0:
-            frontends[frontend.backend] += frontend.maxconn or service_maxconn
+        for index in {frontend.backend, *frontend.rules.reaches} - {-1}:
+            frontends[index] += frontend.maxconn or service_maxconn
     dynamic = {server.backend for server in plan.servers if server.minconn}
     return tuple(
         (backend.fullconn or max(1, -(-frontends[index] // 10))) if index in dynamic else 0

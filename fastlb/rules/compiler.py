@@ -42,6 +42,7 @@ class RuleCompiler:
         self._tests = TestCompiler(self._table, names, self._files, resolve, report)
         self._used = False
         self._done: dict[int, dict[str, RuleSet]] = {}
+        self._reached: dict[str, set[int]] = {}
 
     def frontend(self, proxy: Proxy, own_backend: int) -> FrontendRules:
         """The rules of a proxy's client side; whether a session has to look is for the plan to say."""
@@ -52,6 +53,7 @@ class RuleCompiler:
             connection=sets["connection"],
             content=sets["content"],
             backends=sets["backends"],
+            reaches=tuple(sorted(self._reached.get(proxy.name, ()))),
             digest=self._digest(proxy),
         )
 
@@ -87,7 +89,9 @@ class RuleCompiler:
         word = rule.target
         assert word is not None
         if not server:
-            return max(self._find_backend(Said(word.text, word.location)), 0)
+            target = self._find_backend(Said(word.text, word.location))
+            self._reached.setdefault(proxy.name, set()).update([target] if target >= 0 else [])
+            return max(target, 0)
         names = {line.name: f"{proxy.name}/{line.name}" for line in proxy.servers}
         if word.text not in names:
             message = f"{proxy.kind} {quote(proxy.name)} has no server {quote(word.text)}"

@@ -21,6 +21,7 @@ EMPTY = RuleSet()
 class FrontendRules:
     """``own_backend``: the other half of a ``listen``, whose content rules run once. ``needed``: a session looks.
 
+    ``reaches``: backends that ``use_backend`` names, as indices of the plan; names made at run time are not known.
     ``digest`` is of the lines and of the files they name: offsets change with the rules of others.
     """
 
@@ -30,6 +31,7 @@ class FrontendRules:
     connection: RuleSet = EMPTY
     content: RuleSet = EMPTY
     backends: RuleSet = EMPTY
+    reaches: tuple[int, ...] = ()
     digest: str = ""
 
 

@@ -57,3 +57,13 @@ def test_only_a_lower_minconn_is_one(tmp_path: Path) -> None:
     limits = [(one.minconn, one.maxconn, one.maxqueue) for one in found.servers]
     assert limits == [(1, 5, 0), (0, 5, 7), (0, 5, 0), (0, 9, 0), (0, 9, 0), (5, 10, 0)]
     assert fullconns(found, 2000)[1] == 0, "nobody asks"
+
+
+def test_a_backend_counts_all_frontends_whose_rules_lead_there(tmp_path: Path) -> None:
+    server = "server s 127.0.0.1:82 minconn 1 maxconn 5"
+    text = CONFIG.format(app=server).replace("    maxconn 101\n", "    maxconn 101\n    use_backend unused if TRUE\n")
+    text = text.replace("default_backend app", "use_backend unused if { dst_port 1 }\n    default_backend app")
+    (tmp_path / "lb.cfg").write_text(text)
+    found = load([str(tmp_path / "lb.cfg")], environ={}).plan
+    assert found is not None
+    assert fullconns(found, 2000) == (1, 211, 0, 211)

@@ -92,6 +92,38 @@ def test_routes_by_address_by_map_and_to_a_server(balancer, peer, directory, por
     assert answers(direct, "127.0.0.1", "127.0.0.2", "127.0.0.3") == ["alpha", "beta", "gamma"]
 
 
+def test_behind_a_proxy_header_rules_look_at_the_declared_client(balancer, peer, ports):
+    """Content and use_backend; only ``tcp-request connection`` comes before the header, and sees who connects."""
+    servers = [(name, peer("hold", name)) for name in ("alpha", "beta")]
+    named, spoken = ports.take(), ports.take()
+    balancer.start(f"""{BASE}
+    frontend named
+        bind 127.0.0.1:{named} accept-proxy
+        tcp-request connection reject if {{ src 127.0.0.9 }}
+        use_backend alpha if {{ src 192.0.2.7 }}
+        use_backend beta if {{ src 127.0.0.9 }}
+    frontend spoken
+        bind 127.0.0.1:{spoken} accept-proxy
+        tcp-request inspect-delay 15s
+        tcp-request content reject if {{ req.payload(0,3) -m str BAD }}
+        tcp-request content accept if {{ req.payload(0,3) -m str YES }}
+        use_backend beta if {{ req.payload(0,4) -m str YESb }}
+        default_backend alpha
+{sections(*servers)}
+    """)
+
+    def said(client, text=""):
+        return f"PROXY TCP4 {client} 127.0.0.1 5 6\r\n{text}".encode()
+
+    here, there = ("127.0.0.1", named), ("127.0.0.1", spoken)
+    assert [ask(here, said(client)) for client in ("192.0.2.7", "127.0.0.9")] == [b"alpha\n", b"beta\n"]
+    assert turned_away(named)
+    assert [ask(there, said("192.0.2.1", text)) for text in ("YESa", "YESb")] == [b"alpha\n", b"beta\n"]
+    with connect(there) as client:
+        client.sendall(said("192.0.2.1", "BAD"))
+        assert read_to_end(client) == (b"", FIN)
+
+
 def test_how_inspected_sessions_end(balancer, puppet, ports, log):
     """What the client sees, and the code in the log. (Which backend the log names before one is chosen differs.)"""
     server, (port, quick, late, both) = puppet(), [ports.take() for _ in range(4)]

@@ -58,7 +58,13 @@ SLOW = {"slowstart_ms": 60_000}
 
 @pytest.mark.parametrize(
     ("balance", "share"),
-    [(Balance.ROUNDROBIN, 20), (Balance.LEASTCONN, 20), (Balance.STATIC_RR, 1), (Balance.SOURCE, 1)],
+    [
+        (Balance.ROUNDROBIN, 20),
+        (Balance.RANDOM, 20),
+        (Balance.LEASTCONN, 20),
+        (Balance.STATIC_RR, 1),
+        (Balance.SOURCE, 1),
+    ],
 )
 def test_a_server_that_comes_back_begins_with_little(balance: Balance, share: int) -> None:
     """Where the algorithm is dynamic; nobody warms up at the start."""
