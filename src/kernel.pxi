@@ -139,9 +139,16 @@ cdef int kernel_ended(worker_t *w, session_t *s, flow_t *f, end_t *source, ssize
     return PUMP_IDLE
 
 
-cdef int kernel_copy(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink) noexcept nogil:
+cdef int kernel_copy(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink, uint64_t left) noexcept nogil:
+    # Not more than was left when the redirected bytes were counted: in front of what came since, there may be others.
     cdef kernel_side_t *side = &w.kernel.sides[kernel_index(w, s, f)]
-    cdef ssize_t n = net_recv(source.fd, w.scratch, COPY_BYTES)
+    cdef ssize_t n
+    if left == 0:
+        n = net_peek(source.fd, w.scratch, 1)
+        if n > 0:
+            return PUMP_MORE
+    else:
+        n = net_recv(source.fd, w.scratch, <size_t>min(left, COPY_BYTES))
     if n <= 0:
         side.failed |= n < 0 and n != -EAGAIN
         return kernel_ended(w, s, f, source, n)
@@ -153,16 +160,17 @@ cdef int kernel_copy(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t 
 
 
 cdef int kernel_pump(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink) noexcept nogil:
-    # flow_pump() for a direction that the program decides about; nothing is pending.
+    # flow_pump() for a direction that the program decides about; nothing is pending. What was left is asked first, what
+    # was redirected second: the other way round, both could happen in between, and the second would overtake the first.
     cdef kernel_side_t *side = &w.kernel.sides[kernel_index(w, s, f)]
     cdef kernel_entry *entry = &w.kernel.entries[kernel_index(w, s, f)]
-    cdef bint left
+    cdef uint64_t left
     if f.state != FLOW_OPEN:
         return PUMP_IDLE
+    left = load_acquire(&entry.passed) - side.read
     kernel_count(w, s, f, sink)
     if load32_relaxed(&entry.broken):
         return PUMP_SINK_DEAD  # the stream cannot be continued exactly: both ends are reset
-    left = load_acquire(&entry.passed) != side.read
     if left and s.kernel & KERNEL_QUIET:
         kernel_watch(w, s, False)
     if not left and not source.flags & (END_FIN | END_ERROR | END_DEAD):
@@ -171,7 +179,7 @@ cdef int kernel_pump(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t 
         return kernel_wait(w, s, side)
     if left and not sink.flags & END_WRITABLE:
         return PUMP_IDLE
-    return kernel_copy(w, s, f, source, sink)
+    return kernel_copy(w, s, f, source, sink, left)
 
 
 cdef bint kernel_look(worker_t *w, session_t *s) noexcept nogil:

@@ -30,6 +30,8 @@ def both_sides(frontend, server, far):
     client = connect(("127.0.0.1", frontend))
     accepted = far.accept()
     port = client.getsockname()[1]
+    client.sendall(b"x")
+    assert accepted.recv(1) == b"x", "the balancer knows of its connection"
     sides = probe_after(f"sport = :{frontend}", f"dport = :{port}"), probe_after(f"dport = :{server.port}")
     client.close()
     accepted.close()
