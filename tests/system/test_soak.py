@@ -44,7 +44,7 @@ def ended(one, lasts_s=0):
 
 def test_healthy(soak, tmp_path, scale):
     """Load and a few faults: exit 0, and a report that says what was done."""
-    seconds = scale("seconds of soak", 300, least=8)
+    seconds = scale("seconds of soak", 300, least=8) * PATIENCE
     options = ["--minutes", str(seconds / 60), "--only", QUICK, "--report", str(tmp_path / "report.json")]
     status, output = ended(soak(*options), seconds)
     assert status == 0, output
@@ -63,7 +63,16 @@ def test_healthy(soak, tmp_path, scale):
 )
 def test_a_broken_invariant_is_noticed(soak, tmp_path, broken, invariant):
     """One wrong byte, one end that nothing explains, one session that nobody holds: exit 1, and it says which."""
-    options = ["--minutes", "0.05", "--only", "reload refused", "--stop-early", "--report", str(tmp_path / "report.md")]
+    minutes = str(0.2 * PATIENCE)  # mostly it ends within seconds, with the violation
+    options = [
+        "--minutes",
+        minutes,
+        "--only",
+        "reload refused",
+        "--stop-early",
+        "--report",
+        str(tmp_path / "report.md"),
+    ]
     status, output = ended(soak(*options, "--break", broken))
     assert status == 1, output
     assert re.search(rf"^VIOLATION at [\d.]+ s, {invariant}: ", output, re.MULTILINE)
