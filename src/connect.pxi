@@ -159,8 +159,14 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     if s.frontend.log & LOG_AT_CONNECT:
         log_connected(w, s)
     if s.backend.keepalive_idle_s and not s.server.flags & END_UNIX:
-        net_keepalive(
-            s.server.fd, s.backend.keepalive_idle_s, s.backend.keepalive_interval_s, s.backend.keepalive_count)
+        s.deadline_ms = w.now_ms + KEEPALIVE_AFTER_MS
+    timer_update(w, s)
+
+
+cdef void connect_keepalive(worker_t *w, session_t *s) noexcept nogil:
+    # It takes four calls, so only of a connection that lasts: KEEPALIVE_AFTER_MS is nothing to the first probe.
+    net_keepalive(s.server.fd, s.backend.keepalive_idle_s, s.backend.keepalive_interval_s, s.backend.keepalive_count)
+    s.deadline_ms = NEVER
     timer_update(w, s)
 
 

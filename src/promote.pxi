@@ -111,6 +111,8 @@ cdef void promote(worker_t *w, session_t *s) noexcept nogil:
     kernel_after(w, s)
     net_set(s.client.fd, SOL_SOCKET, SO_RCVLOWAT, 1)
     net_set(s.server.fd, SOL_SOCKET, SO_RCVLOWAT, 1)
+    if s.deadline_ms != NEVER:
+        connect_keepalive(w, s)
     s.deadline_ms = w.now_ms + KERNEL_LOOK_MS
     timer_update(w, s)
 

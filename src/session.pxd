@@ -93,7 +93,8 @@ ctypedef struct session_t:
     flow_t up             # client -> server
     flow_t down           # server -> client
     uint64_t active_ms    # last progress of bytes, either way
-    uint64_t deadline_ms  # of the state, for states that have one of their own; the next look at the kernel's work
+    # Of the state, for states that have one of their own; else when keep-alive is due, or a look at the kernel's work.
+    uint64_t deadline_ms
     uint32_t timer_tick   # slot of the wheel, or NO_INDEX
     uint32_t timer_previous
     uint32_t timer_next

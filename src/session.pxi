@@ -63,6 +63,8 @@ cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
         session_linger(w, s)
     elif s.state == SESSION_HEADER:
         handshake_refuse(w, s, REFUSED_TIMEOUT)
+    elif s.state == SESSION_ESTABLISHED and session_idle_end(s) > w.now_ms:
+        connect_keepalive(w, s)
     elif s.state == SESSION_ESTABLISHED:
         session_close(w, s, CAUSE_CLIENT_TIMEOUT if client else CAUSE_SERVER_TIMEOUT)
     elif client:

@@ -64,7 +64,7 @@ def test_slow_readers_do_not_slow_the_fast(fastlb, mover, peer, port, scale):
         beside = cost_of_fast(lb, port, fast_count, seconds)
         trickles = slow.received(now=True)
     print(f"{alone * 1e12:.0f} us of CPU for a MB alone, {beside * 1e12:.0f} us beside {slow_count} slow readers")
-    assert beside <= 2 * alone
+    assert beside <= 2 * PATIENCE * alone
     assert min(trickles) >= 0.5 * SLOW_BYTES_PER_S * seconds
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import subprocess
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from .harness.client import connect
 from .harness.launch import BASE
 from .harness.waiting import eventually
 
+ASKED_FOR_AFTER_S = 0.3  # of a server: a shorter connection does not pay for it
 LONG = BASE.replace("timeout client 20s", "timeout client 1h").replace("timeout server 20s", "timeout server 1h")
 
 
@@ -30,8 +32,10 @@ def both_sides(frontend, server, far):
     client = connect(("127.0.0.1", frontend))
     accepted = far.accept()
     port = client.getsockname()[1]
-    client.sendall(b"x")
-    assert accepted.recv(1) == b"x", "the balancer knows of its connection"
+    for pause_s in (ASKED_FOR_AFTER_S, 0, 0):
+        client.sendall(b"x")
+        assert accepted.recv(1) == b"x", "the balancer knows of its connection, and what was due is done"
+        time.sleep(pause_s)
     sides = probe_after(f"sport = :{frontend}", f"dport = :{port}"), probe_after(f"dport = :{server.port}")
     client.close()
     accepted.close()
