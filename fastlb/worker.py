@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from fastlb import _engine, control, privileges, process
+from fastlb import _engine, control, linux, privileges, process
 from fastlb.kernelsplice import Maps
 
 EXIT_CONFIG = 78  # EX_CONFIG: cannot start, and starting again would not help
 ORPHAN_MS = 60_000  # how long sessions may outlive the master when hard-stop-after is not set
+SLICE_NS = 100_000  # of CPU at a time, when others want it too: whoever woke for a byte need not wait for theirs to end
 _OOM_SCORE = b"200"  # short of memory, the kernel shall take a worker (replaced at once) before the master
 
 
@@ -57,6 +58,8 @@ def _start(duty: Duty, sock: socket.socket) -> _engine.Engine:
     process.set_title(f"starting worker {duty.slot}")
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_bytes(_OOM_SCORE)
+    with contextlib.suppress(OSError):
+        linux.shorten_slice(SLICE_NS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (duty.nofile, duty.nofile))
     # Before the drop: it opens the shared memory a second time, read-only, through /proc.
     engine = _engine.Engine(

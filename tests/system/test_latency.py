@@ -1,6 +1,11 @@
 """L3: small messages are passed on at once; none waits for a timer of the kernel (40 ms, 200 ms)."""
 
+import ctypes
+import platform
 import random
+import struct
+
+import pytest
 
 from .harness.client import connect
 from .harness.latency import assert_no_cluster, percentile, ping_pongs
@@ -27,6 +32,20 @@ def test_tails_of_large_messages_meet_no_timer(fastlb, mover, peer, port, scale)
     messages = map(dice.randbytes, sizes)
     with connect(("127.0.0.1", port)) as client:
         check(ping_pongs(client, messages))
+
+
+def test_a_worker_that_wakes_need_not_wait_for_the_slice_of_another(fastlb, mover, peer, port):
+    if tuple(map(int, platform.release().split(".")[:2])) < (6, 12) or platform.machine() != "x86_64":
+        pytest.skip("a slice of its own came with Linux 6.12; the number of the call is that of x86_64")
+    lb = fastlb.start(mover.listener(port, peer("echo", "s1"), workers=2))
+    assert [slice_ns(worker) for worker in lb.workers()] == [100_000, 100_000]
+
+
+def slice_ns(pid):
+    """sched_getattr(2): 24 bytes of other things stand before the slice."""
+    attributes = ctypes.create_string_buffer(48)
+    assert ctypes.CDLL(None).syscall(315, pid, attributes, 48, 0) == 0
+    return struct.unpack_from("=24xQ", attributes)[0]
 
 
 def check(samples):
