@@ -88,11 +88,14 @@ cdef bytes _frontend_row(frontend, uint32_t slot, pieces, names):
         row.flags |= FRONTEND_KERNEL_SPLICE
     if frontend.rules.connection.size:
         row.flags |= FRONTEND_CONNECTION_RULES
+    if frontend.rules.session.size:
+        row.flags |= FRONTEND_SESSION_RULES
     if frontend.rules.needed:
         row.flags |= FRONTEND_RULES
     row.inspect_ms = frontend.rules.inspect_ms
     row.own_backend = NO_INDEX if frontend.rules.own_backend < 0 else <uint32_t>frontend.rules.own_backend
     row.connection_rules = _rule_set(frontend.rules.connection)
+    row.session_rules = _rule_set(frontend.rules.session)
     row.content_rules = _rule_set(frontend.rules.content)
     row.backend_rules = _rule_set(frontend.rules.backends)
     row.client_ms = frontend.client_ms

@@ -88,8 +88,8 @@ cdef void handshake_done(worker_t *w, session_t *s, header_t *header) noexcept n
     s.state = SESSION_ACCEPTED
     s.deadline_ms = NEVER
     s.active_ms = w.now_ms
-    session_enter(w, s)
-    session_run(w, s)
+    if session_enter(w, s):
+        session_run(w, s)
 
 
 cdef void handshake_run(worker_t *w, session_t *s) noexcept nogil:

@@ -9,6 +9,19 @@ cdef void session_use_backend(worker_t *w, session_t *s, uint32_t index) noexcep
     add(&w.row.backends[s.backend.slot].sessions_total, 1)
 
 
+cdef bint inspect_enters(worker_t *w, session_t *s) noexcept nogil:
+    # "tcp-request session": whether the client may stay, now that its PROXY header is known, too. False: it is closed,
+    # without a line in the log.
+    cdef look_t look
+    look_begin(&look, w, s.plan, s.frontend, s.client.fd)
+    look_of(&look, s)
+    if rules_allow(&look, s.frontend.session_rules):
+        return True
+    w.colds[session_index(w, s)].logged = 1
+    session_close(w, s, CAUSE_DENIED_SESSION)
+    return False
+
+
 cdef void inspect_peek(worker_t *w, session_t *s, look_t *look) noexcept nogil:
     # Nothing more is waited for once the client has ended, or has sent all that a rule may see. An urgent mark stops
     # the peeking for good.
@@ -87,7 +100,7 @@ cdef void inspect_run(worker_t *w, session_t *s, bint expired) noexcept nogil:
     cdef uint8_t final
     s.state = SESSION_INSPECTING
     look_begin(&look, w, s.plan, s.frontend, s.client.fd)
-    look_from(&look, &w.colds[session_index(w, s)])
+    look_of(&look, s)
     inspect_peek(w, s, &look)
     final = look.final
     if s.rules == RULES_FRONTEND:

@@ -14,11 +14,11 @@ cdef object _look_at(look_t *look, cold_t *cold, str source, int port):
 
 
 def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b"", bint final=True):
-    """What the committed plan's rules say of a client that has sent ``data``: (admitted, content, backend).
+    """What the committed plan's rules say of a client that has sent ``data``: (admitted, content, backend, entered).
 
-    ``admitted`` is the answer of the connection rules; ``content`` is "accept", "reject", or "wait" for more bytes
-    (never when they are ``final``); ``backend`` the number that the backend rules give, or -1. IndexError for a
-    frontend that the plan lacks, ValueError for more bytes than rules look at.
+    ``admitted`` is the answer of the connection rules, ``entered`` that of the session rules; ``content`` is "accept",
+    "reject", or "wait" for more bytes (never when they are ``final``); ``backend`` the number that the backend rules
+    give, or -1. IndexError for a frontend that the plan lacks, ValueError for more bytes than rules look at.
     """
     cdef worker_t *w = engine.w
     cdef look_t look
@@ -33,7 +33,8 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     row = <plan_frontend *>(<uint8_t *>w.plan.header + w.plan.header.frontend_offset) + frontend
     look_begin(&look, w, w.plan, row, -1)
     _look_at(&look, &cold, source, port)
-    admitted = rules_ask(&look, row.connection_rules, &hit) != RULES_HIT or hit.action != RULE_REJECT
+    admitted = rules_allow(&look, row.connection_rules)
+    entered = rules_allow(&look, row.session_rules)
     memcpy(w.scratch, <const char *>data, len(data))
     look.size = <uint32_t>len(data)
     look.final = final
@@ -41,4 +42,4 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     content = "reject" if verdict == RULES_HIT and hit.action == RULE_REJECT else _JUDGED[verdict]
     look.final = True
     chosen = rules_ask(&look, row.backend_rules, &hit) == RULES_HIT
-    return admitted, content, <int>rule_backend(&look, hit) if chosen else -1
+    return admitted, content, <int>rule_backend(&look, hit) if chosen else -1, entered

@@ -59,7 +59,8 @@ enum cause {
     CAUSE_DENIED = 23,      /* by a rule */
     CAUSE_INSPECT_CLIENT_TIMEOUT = 24,
     CAUSE_INSPECT_CLIENT_ABORT = 25,
-    CAUSE_COUNT = 26,
+    CAUSE_DENIED_SESSION = 26, /* by 'tcp-request session' */
+    CAUSE_COUNT = 27,
 };
 
 /* ---- why a client's PROXY header was refused; the order is that of HEADER_REFUSALS in proxytools.pxi ---- */

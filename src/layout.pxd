@@ -53,6 +53,7 @@ cdef extern from "layout.h" nogil:
         CAUSE_DENIED
         CAUSE_INSPECT_CLIENT_TIMEOUT
         CAUSE_INSPECT_CLIENT_ABORT
+        CAUSE_DENIED_SESSION
         CAUSE_COUNT
 
     enum:

@@ -12,6 +12,7 @@
 #define FRONTEND_KERNEL_SPLICE 8u
 #define FRONTEND_CONNECTION_RULES 16u /* to be asked at accept */
 #define FRONTEND_RULES 32u            /* its sessions are inspected: it, or its backend, has rules */
+#define FRONTEND_SESSION_RULES 64u    /* to be asked once the client is known */
 #define BACKEND_KERNEL_SPLICE 1u
 #define BIND_ACCEPT_PROXY 1u
 #define BACKEND_ALL_BACKUPS 2u
@@ -105,6 +106,7 @@ struct plan_frontend {
     uint32_t inspect_ms;
     uint32_t own_backend; /* the other half of a listen, or NO_INDEX: its content rules run once */
     struct rule_set connection_rules;
+    struct rule_set session_rules;
     struct rule_set content_rules;
     struct rule_set backend_rules;
     uint32_t log; /* LOG_… */

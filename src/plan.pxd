@@ -8,6 +8,7 @@ cdef extern from "plan.h" nogil:
     const uint64_t PLAN_MAGIC
     const uint32_t FRONTEND_KERNEL_SPLICE
     const uint32_t FRONTEND_CONNECTION_RULES
+    const uint32_t FRONTEND_SESSION_RULES
     const uint32_t FRONTEND_RULES
     const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t BACKEND_ALL_BACKUPS
@@ -130,6 +131,7 @@ cdef extern from "plan.h" nogil:
         uint32_t inspect_ms
         uint32_t own_backend
         rule_set connection_rules
+        rule_set session_rules
         rule_set content_rules
         rule_set backend_rules
         uint32_t log

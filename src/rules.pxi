@@ -69,6 +69,11 @@ cdef int rules_ask(look_t *look, rule_set rules, const rule_t **hit) noexcept no
     return RULES_PASSED
 
 
+cdef bint rules_allow(look_t *look, rule_set rules) noexcept nogil:
+    cdef const rule_t *hit = NULL
+    return rules_ask(look, rules, &hit) != RULES_HIT or hit.action != RULE_REJECT
+
+
 cdef void look_begin(look_t *look, worker_t *w, plan_t *plan, plan_frontend *frontend, int fd) noexcept nogil:
     # The worker's scratch holds what is peeked, and three rooms behind it.
     memset(look, 0, sizeof(look_t))
@@ -89,15 +94,19 @@ cdef void look_from(look_t *look, cold_t *cold) noexcept nogil:
     look.address = cold.client_address
 
 
+cdef void look_of(look_t *look, session_t *s) noexcept nogil:
+    look.session = s
+    look_from(look, &look.w.colds[session_index(look.w, s)])
+
+
 cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storage *peer) noexcept nogil:
     # "tcp-request connection": whether the frontend takes this connection at all.
     cdef look_t look
     cdef cold_t cold
-    cdef const rule_t *hit = NULL
     look_begin(&look, w, listener.plan, listener.frontend, fd)
     cold_address(&cold, peer)
     look_from(&look, &cold)
-    if rules_ask(&look, listener.frontend.connection_rules, &hit) != RULES_HIT or hit.action != RULE_REJECT:
+    if rules_allow(&look, listener.frontend.connection_rules):
         return True
     add(&w.row.frontends[listener.frontend.slot].denied_connections_total, 1)
     return False

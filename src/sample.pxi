@@ -29,11 +29,14 @@ cdef bint fetch_address(value_t *v, uint16_t family, const uint8_t *address) noe
 
 
 cdef bint fetch_local(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
-    # The address the client connected to.
+    # The address the client connected to, as its PROXY header has it.
     cdef cold_t here
     cdef sockaddr_storage local
     cdef bint ours
-    if net_destination(look.fd, &local, &ours) < 0:
+    if look.session != NULL:
+        if handshake_destination(look.w, look.session, &local, &ours) < 0:
+            return False
+    elif net_destination(look.fd, &local, &ours) < 0:
         return False
     cold_address(&here, &local)
     if fetch == FETCH_DST:

@@ -298,6 +298,7 @@ ctypedef struct look_t:
     worker_t *w
     plan_t *plan
     plan_frontend *frontend
+    session_t *session    # NULL before there is one
     int fd
     uint16_t family       # of the client
     uint16_t port

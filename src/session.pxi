@@ -96,8 +96,8 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
         s.client.flags |= END_UNIX
     if listener.bind.flags & BIND_ACCEPT_PROXY:
         handshake_expect(w, s, listener.bind)
-    else:
-        session_enter(w, s)
+    elif not session_enter(w, s):
+        return
     if net_watch(w.epoll, fd, SESSION_EVENTS, session_event_data(w, s, 0)) < 0:
         session_close(w, s, CAUSE_RESOURCE)
 
@@ -125,14 +125,18 @@ cdef void session_init(worker_t *w, session_t *s, listener_t *listener, int fd) 
     s.frontend = listener.frontend
 
 
-cdef void session_enter(worker_t *w, session_t *s) noexcept nogil:
-    # The client is known: its session belongs to a backend from now on, or to the rules that choose one.
+cdef bint session_enter(worker_t *w, session_t *s) noexcept nogil:
+    # The client is known: its session belongs to a backend from now on, or to the rules that choose one. False: a rule
+    # has refused it, and it is closed.
+    if s.frontend.flags & FRONTEND_SESSION_RULES and not inspect_enters(w, s):
+        return False
     if s.frontend.flags & FRONTEND_RULES:
         s.rules = RULES_FRONTEND
     else:
         session_use_backend(w, s, s.frontend.backend)
     if s.frontend.log & (LOG_AT_ACCEPT | LOG_NUMBERED):
         log_accepted(w, s)
+    return True
 
 
 cdef void cold_init(worker_t *w, cold_t *cold, sockaddr_storage *peer) noexcept nogil:

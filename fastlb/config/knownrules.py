@@ -41,7 +41,6 @@ CONVERTER_NOT_YET = words(
 )
 CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "sha", "ip.", "tcp.", "eth.")
 MATCH_NOT_YET = words("reg")
-TCP_REQUEST_NOT_YET = words("session")
 RULE_NOT_YET = words(
     """capture close do-log do-resolve expect-netscaler-cip expect-proxy sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
     sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-dst set-dst-port set-fc-mark set-fc-tos

@@ -28,7 +28,7 @@ def tcp_request(section: ProxySection, args: Args) -> None:
     word = args.need(f"a kind of rule: one of {', '.join(TCP_REQUEST.supported)}")
     add = TCP_REQUEST.find(word, args.report)
     assert add is not None  # the table ignores nothing
-    if word.text == "connection" and not section.side & Side.FRONTEND:
+    if word.text in ("connection", "session") and not section.side & Side.FRONTEND:
         message = f"{quote(args.said)} is not allowed in {section.title}"
         raise ConfigError(word.location, message, f"it belongs in {PLACES[Side.FRONTEND]}")
     add(section.rules, args)

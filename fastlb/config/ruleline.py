@@ -25,6 +25,7 @@ class RuleLines:
     names: dict[str, list[Test]] = field(default_factory=dict)
     inspect_delay_ms: int = 0
     connection: list[Rule] = field(default_factory=list)
+    session: list[Rule] = field(default_factory=list)
     content: list[Rule] = field(default_factory=list)
     backends: list[Rule] = field(default_factory=list)
     servers: list[Rule] = field(default_factory=list)
@@ -35,6 +36,7 @@ class RuleLines:
             tuple(self.acls),
             self.inspect_delay_ms,
             tuple(self.connection),
+            tuple(self.session),
             tuple(self.content),
             tuple(self.backends),
             tuple(self.servers),
@@ -58,6 +60,12 @@ class RuleLines:
         rule = self._verdict(args)
         _warn_no_content(rule, self.names, args)
         self._add(self.connection, rule, args)
+
+    def add_session(self, args: Args) -> None:
+        """``tcp-request session ACTION``: decided when the client is known, by its PROXY header too."""
+        rule = self._verdict(args)
+        _warn_no_content(rule, self.names, args)
+        self._add(self.session, rule, args)
 
     def add_content(self, args: Args) -> None:
         """``tcp-request content ACTION``: decided by what the client says."""
@@ -159,6 +167,11 @@ TCP_REQUEST: KeywordTable[Callable[[RuleLines, Args], None]] = KeywordTable(
             "accept|reject [condition]",
             "who may connect, asked at once; a reset for the others",
         ),
+        "session": Keyword(
+            RuleLines.add_session,
+            "accept|reject [condition]",
+            "who may stay, asked at once or when the PROXY header has come",
+        ),
         "content": Keyword(
             RuleLines.add_content, "accept|reject [condition]", "who may stay, by what the client has sent"
         ),
@@ -166,6 +179,5 @@ TCP_REQUEST: KeywordTable[Callable[[RuleLines, Args], None]] = KeywordTable(
             RuleLines.add_inspect_delay, "time", "how long the content rules wait for what the client sends (0)"
         ),
     },
-    not_yet=known.TCP_REQUEST_NOT_YET,
     prefix="tcp-request ",
 )

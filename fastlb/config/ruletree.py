@@ -112,6 +112,7 @@ class ProxyRules:
     acls: tuple[Acl, ...] = ()
     inspect_delay_ms: int = 0
     connection: tuple[Rule, ...] = ()
+    session: tuple[Rule, ...] = ()
     content: tuple[Rule, ...] = ()
     backends: tuple[Rule, ...] = ()
     servers: tuple[Rule, ...] = ()

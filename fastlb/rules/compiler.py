@@ -51,6 +51,7 @@ class RuleCompiler:
             inspect_ms=rules.inspect_delay_ms,
             own_backend=own_backend,
             connection=sets["connection"],
+            session=sets["session"],
             content=sets["content"],
             backends=sets["backends"],
             reaches=tuple(sorted(self._reached.get(proxy.name, ()))),
@@ -114,7 +115,7 @@ class _Section:
 
     def sets(self) -> dict[str, RuleSet]:
         rules = self._proxy.rules
-        names = ("connection", "content", "backends", "servers")
+        names = ("connection", "session", "content", "backends", "servers")
         return {name: self._set(getattr(rules, name), server=name == "servers") for name in names}
 
     def _named(self, rules: ProxyRules) -> Mapping[str, tuple[int, int]]:

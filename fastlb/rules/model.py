@@ -29,6 +29,7 @@ class FrontendRules:
     own_backend: int = -1
     needed: bool = False
     connection: RuleSet = EMPTY
+    session: RuleSet = EMPTY
     content: RuleSet = EMPTY
     backends: RuleSet = EMPTY
     reaches: tuple[int, ...] = ()

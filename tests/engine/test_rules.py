@@ -42,6 +42,9 @@ class Judge:
     def admits(self, source: str, port: int = 1) -> bool:
         return _engine.judge(self.engine, 0, source, port)[0]
 
+    def enters(self, source: str) -> bool:
+        return _engine.judge(self.engine, 0, source)[3]
+
     def content(self, data: bytes, *, final: bool = False) -> str:
         return _engine.judge(self.engine, 0, "127.0.0.1", 1, data, final)[1]
 
@@ -134,6 +137,17 @@ def test_conditions(judge, condition: str) -> None:
     acls += "acl two src_port 1\nacl two src_port 2\n"
     rules = f"{acls}tcp-request connection accept {condition}\ntcp-request connection reject"
     assert {n for n in range(4) if judge(rules).admits("10.0.0.1", n)} == CONDITIONS[condition]
+
+
+def test_session_rules_are_a_set_of_their_own(judge) -> None:
+    asked = judge("""
+        tcp-request session accept if { src 10.0.0.1 }
+        tcp-request connection reject if { src 10.0.0.1 }
+        tcp-request session reject if { src 10.0.0.0/8 }
+        tcp-request content reject if { src 11.0.0.1 }
+    """)
+    assert [asked.enters(f"1{n}.0.0.{n + 1}") for n in (0, 1, 2)] == [True, True, True]
+    assert (asked.enters("10.0.0.2"), asked.admits("10.0.0.2"), asked.admits("10.0.0.1")) == (False, True, False)
 
 
 def test_what_is_not_known_yet_makes_later_rules_wait(judge) -> None:

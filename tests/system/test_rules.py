@@ -93,13 +93,15 @@ def test_routes_by_address_by_map_and_to_a_server(balancer, peer, directory, por
 
 
 def test_behind_a_proxy_header_rules_look_at_the_declared_client(balancer, peer, ports):
-    """Content and use_backend; only ``tcp-request connection`` comes before the header, and sees who connects."""
+    """Session, content and use_backend; ``tcp-request connection`` comes before the header, and sees who connects."""
     servers = [(name, peer("hold", name)) for name in ("alpha", "beta")]
     named, spoken = ports.take(), ports.take()
     balancer.start(f"""{BASE}
     frontend named
         bind 127.0.0.1:{named} accept-proxy
         tcp-request connection reject if {{ src 127.0.0.9 }}
+        tcp-request session accept if {{ src 192.0.2.7 }}
+        tcp-request session reject if {{ src 192.0.2.0/24 }} or {{ dst 192.0.2.1 }}
         use_backend alpha if {{ src 192.0.2.7 }}
         use_backend beta if {{ src 127.0.0.9 }}
     frontend spoken
@@ -112,8 +114,8 @@ def test_behind_a_proxy_header_rules_look_at_the_declared_client(balancer, peer,
 {sections(*servers)}
     """)
 
-    def said(client, text=""):
-        return f"PROXY TCP4 {client} 127.0.0.1 5 6\r\n{text}".encode()
+    def said(client, text="", to="127.0.0.1"):
+        return f"PROXY TCP4 {client} {to} 5 6\r\n{text}".encode()
 
     def reaches(port, header, name):
         """Without a FIN, which would be the end of a client that says nothing."""
@@ -123,6 +125,10 @@ def test_behind_a_proxy_header_rules_look_at_the_declared_client(balancer, peer,
 
     assert reaches(named, said("192.0.2.7"), b"alpha") and reaches(named, said("127.0.0.9"), b"beta")
     assert turned_away(named)
+    for header in (said("192.0.2.8"), said("198.51.100.1", to="192.0.2.1")):
+        with connect(("127.0.0.1", named)) as client:
+            client.sendall(header)
+            assert read_to_end(client) == (b"", FIN)
     assert reaches(spoken, said("192.0.2.1", "YESa"), b"alpha") and reaches(spoken, said("192.0.2.1", "YESb"), b"beta")
     with connect(("127.0.0.1", spoken)) as client:
         client.sendall(said("192.0.2.1", "BAD"))
@@ -233,7 +239,8 @@ def test_a_session_that_waits_counts_and_keeps_its_rules(fastlb, puppet, port):
         eventually(lambda: samples("sessions") == 1, "a session waits for its rules")
         later.enter_context(connect(("127.0.0.1", port))).sendall(b"GOOD, too")
         assert old.nobody_comes(0.3)
-        lb.reload(config("new", "tcp-request connection reject if { src 127.0.0.9 }"))
+        denied = "tcp-request connection reject if { src 127.0.0.9 }", "tcp-request session reject if { src 127.0.0.8 }"
+        lb.reload(config("new", "\n        ".join(denied)))
         first.sendall(b"OD one")
         far = old.accept()
         assert read_exactly(far, 8) == b"GOOD one"
@@ -244,4 +251,8 @@ def test_a_session_that_waits_counts_and_keeps_its_rules(fastlb, puppet, port):
         far.close()
     assert turned_away(port)
     eventually(lambda: samples("denied_connections_total") == 1, "a refusal is counted")
-    assert samples("sessions_total") == 2
+    with connect(("127.0.0.1", port), "127.0.0.8") as client:
+        assert read_to_end(client) == (b"", FIN)
+    eventually(lambda: samples("sessions_total") == 3, "who is refused behind the header was a session")
+    ends = lb.samples().sum("fastlb_frontend_session_ends_total", proxy="f", reason="denied_session")
+    assert (ends, samples("denied_connections_total"), samples("sessions")) == (1, 1, 0)
