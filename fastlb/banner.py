@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from fastlb import __version__, _engine, kernelsplice, limits
+from fastlb import __version__, _engine, kernelsplice, limits, silentdrop
 from fastlb.plan import balancewords
 from fastlb.plan.model import Bind, Keepalive, MetricsBind, Plan
 from fastlb.service import Service
@@ -31,6 +31,8 @@ def lines(service: Service, warnings: Sequence[str]) -> list[str]:
     facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics] or [("metrics", "off (see --metrics)")]
     if kernelsplice.wanted(plan):
         facts.append(("kernel", _kernel_splice()))
+    if dropping := silentdrop.way(plan):
+        facts.append(("silent-drop", dropping))
     facts.append(("control", f"{service.settings.socket} (fastlb reload|stop|drain|status)"))
     head = f"fastlb {__version__} ({_engine.BUILD} engine), pid {os.getpid()}, {', '.join(plan.files)}"
     return [head, *(f"  {name:<11} {text}" for name, text in facts), *(f"  warning: {text}" for text in warnings)]

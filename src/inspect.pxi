@@ -9,16 +9,29 @@ cdef void session_use_backend(worker_t *w, session_t *s, uint32_t index) noexcep
     add(&w.row.backends[s.backend.slot].sessions_total, 1)
 
 
+cdef void inspect_refuse(worker_t *w, session_t *s, uint32_t verdict, uint8_t cause) noexcept nogil:
+    # "silent-drop": a reset that reaches nobody. "reject": a FIN, so what the client had sent to content rules is taken
+    # from the kernel, or closing would reset the connection.
+    if verdict == RULE_DROP:
+        net_hide(s.client.fd)
+        s.client.flags |= END_DEAD
+    elif cause == CAUSE_DENIED:
+        net_recv(s.client.fd, w.scratch, COPY_BYTES)
+    session_close(w, s, cause)
+
+
 cdef bint inspect_enters(worker_t *w, session_t *s) noexcept nogil:
     # "tcp-request session": whether the client may stay, now that its PROXY header is known, too. False: it is closed,
     # without a line in the log.
     cdef look_t look
+    cdef uint32_t verdict
     look_begin(&look, w, s.plan, s.frontend, s.client.fd)
     look_of(&look, s)
-    if rules_allow(&look, s.frontend.session_rules):
+    verdict = rules_verdict(&look, s.frontend.session_rules)
+    if verdict == RULE_ACCEPT:
         return True
     w.colds[session_index(w, s)].logged = 1
-    session_close(w, s, CAUSE_DENIED_SESSION)
+    inspect_refuse(w, s, verdict, CAUSE_DENIED_SESSION)
     return False
 
 
@@ -40,12 +53,6 @@ cdef void inspect_wait(worker_t *w, session_t *s, uint32_t delay_ms) noexcept no
     timer_update(w, s)
 
 
-cdef void inspect_deny(worker_t *w, session_t *s) noexcept nogil:
-    # What it had sent is taken from the kernel, or closing would reset the connection: HAProxy ends it with a FIN.
-    net_recv(s.client.fd, w.scratch, COPY_BYTES)
-    session_close(w, s, CAUSE_DENIED)
-
-
 cdef bint inspect_content(worker_t *w, session_t *s, look_t *look, rule_set rules, uint32_t delay_ms,
                           bint expired) noexcept nogil:
     # "tcp-request content". True: the session goes on. The time of a frontend's rules is not that of its backend's.
@@ -59,8 +66,8 @@ cdef bint inspect_content(worker_t *w, session_t *s, look_t *look, rule_set rule
         inspect_wait(w, s, delay_ms)
         return False
     s.deadline_ms = NEVER
-    if verdict == RULES_HIT and hit.action == RULE_REJECT:
-        inspect_deny(w, s)
+    if verdict == RULES_HIT and hit.action != RULE_ACCEPT:
+        inspect_refuse(w, s, hit.action, CAUSE_DENIED)
         return False
     return True
 

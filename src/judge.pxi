@@ -1,6 +1,7 @@
 # What the rules of a plan say, asked from Python: for tests and measurements. No socket is involved.
 
-cdef dict _JUDGED = {RULES_WAIT: "wait", RULES_PASSED: "accept", RULES_HIT: "accept"}
+cdef dict _JUDGED = {RULES_WAIT: "wait", RULES_PASSED: "accept"}
+cdef dict _REFUSED = {RULE_REJECT: "reject", RULE_DROP: "drop"}
 
 
 cdef object _look_at(look_t *look, cold_t *cold, str source, int port):
@@ -17,7 +18,7 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     """What the committed plan's rules say of a client that has sent ``data``: (admitted, content, backend, entered).
 
     ``admitted`` is the answer of the connection rules, ``entered`` that of the session rules; ``content`` is "accept",
-    "reject", or "wait" for more bytes (never when they are ``final``); ``backend`` the number that the backend rules
+    "reject", "drop", or "wait" for more bytes (never when they are ``final``); ``backend`` the number that the backend rules
     give, or -1. IndexError for a frontend that the plan lacks, ValueError for more bytes than rules look at.
     """
     cdef worker_t *w = engine.w
@@ -33,13 +34,13 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     row = <plan_frontend *>(<uint8_t *>w.plan.header + w.plan.header.frontend_offset) + frontend
     look_begin(&look, w, w.plan, row, -1)
     _look_at(&look, &cold, source, port)
-    admitted = rules_allow(&look, row.connection_rules)
-    entered = rules_allow(&look, row.session_rules)
+    admitted = rules_verdict(&look, row.connection_rules) == RULE_ACCEPT
+    entered = rules_verdict(&look, row.session_rules) == RULE_ACCEPT
     memcpy(w.scratch, <const char *>data, len(data))
     look.size = <uint32_t>len(data)
     look.final = final
     verdict = rules_ask(&look, row.content_rules, &hit)
-    content = "reject" if verdict == RULES_HIT and hit.action == RULE_REJECT else _JUDGED[verdict]
+    content = _REFUSED.get(hit.action, "accept") if verdict == RULES_HIT else _JUDGED[verdict]
     look.final = True
     chosen = rules_ask(&look, row.backend_rules, &hit) == RULES_HIT
     return admitted, content, <int>rule_backend(&look, hit) if chosen else -1, entered

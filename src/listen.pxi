@@ -107,7 +107,6 @@ cdef int listen_accept_one(worker_t *w, listener_t *listener) noexcept nogil:
     fd = net_accept(listener.fd, &peer)
     if fd >= 0:
         if listener.frontend.flags & FRONTEND_CONNECTION_RULES and not rules_admit(w, listener, fd, &peer):
-            net_reset(fd)
             listen_unadmit(w, listener)
             return 1
         session_open(w, listener, fd, &peer)

@@ -140,6 +140,17 @@ cdef int net_bind_to_device(int fd, const char *name) noexcept nogil:
     return 0 if setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, 16) == 0 else -errno
 
 
+cdef void net_hide(int fd) noexcept nogil:
+    # From here on what this connection sends goes to the loopback device, which passes on nothing to another machine.
+    # A socket that is bound to a device already needs CAP_NET_RAW for that: then nothing gets beyond the first router.
+    cdef char loopback[16]
+    memset(loopback, 0, sizeof(loopback))
+    memcpy(loopback, b"lo", 2)
+    if net_bind_to_device(fd, loopback) < 0:
+        net_set(fd, IPPROTO_IP, IP_TTL, 1)
+        net_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 1)
+
+
 cdef int net_bind(int fd, const sockaddr_storage *address, uint32_t size) noexcept nogil:
     return 0 if bind(fd, <const sockaddr *>address, size) == 0 else -errno
 

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAMED = 3 };
+enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAMED = 3, RULE_DROP = 4 };
 #define RULE_ALWAYS 1u
 #define RULE_UNLESS 2u
 #define TERM_NOT 1u

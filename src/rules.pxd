@@ -10,6 +10,7 @@ cdef extern from "rules.h" nogil:
         RULE_REJECT
         RULE_USE
         RULE_USE_NAMED
+        RULE_DROP
         RULE_ALWAYS
         RULE_UNLESS
         TERM_NOT

@@ -69,9 +69,10 @@ cdef int rules_ask(look_t *look, rule_set rules, const rule_t **hit) noexcept no
     return RULES_PASSED
 
 
-cdef bint rules_allow(look_t *look, rule_set rules) noexcept nogil:
+cdef uint32_t rules_verdict(look_t *look, rule_set rules) noexcept nogil:
+    # Of rules that have nothing to wait for.
     cdef const rule_t *hit = NULL
-    return rules_ask(look, rules, &hit) != RULES_HIT or hit.action != RULE_REJECT
+    return hit.action if rules_ask(look, rules, &hit) == RULES_HIT else <uint32_t>RULE_ACCEPT
 
 
 cdef void look_begin(look_t *look, worker_t *w, plan_t *plan, plan_frontend *frontend, int fd) noexcept nogil:
@@ -100,15 +101,20 @@ cdef void look_of(look_t *look, session_t *s) noexcept nogil:
 
 
 cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storage *peer) noexcept nogil:
-    # "tcp-request connection": whether the frontend takes this connection at all.
+    # "tcp-request connection": whether the frontend takes this connection at all. If not, it is closed.
     cdef look_t look
     cdef cold_t cold
+    cdef uint32_t verdict
     look_begin(&look, w, listener.plan, listener.frontend, fd)
     cold_address(&cold, peer)
     look_from(&look, &cold)
-    if rules_allow(&look, listener.frontend.connection_rules):
+    verdict = rules_verdict(&look, listener.frontend.connection_rules)
+    if verdict == RULE_ACCEPT:
         return True
     add(&w.row.frontends[listener.frontend.slot].denied_connections_total, 1)
+    if verdict == RULE_DROP:
+        net_hide(fd)
+    net_reset(fd)
     return False
 
 

@@ -47,7 +47,7 @@ kernelsplice
 health listeners
 logs ports sockets privileges steering
 difference
-balance holders arrivals inherit source seccomp limits loading settings shm spelling
+balance holders arrivals inherit source silentdrop seccomp limits loading settings shm spelling
 admin plan
 rules
 bpf config

@@ -45,7 +45,7 @@ RULE_NOT_YET = words(
     """capture close do-log do-resolve expect-netscaler-cip expect-proxy sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
     sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-dst set-dst-port set-fc-mark set-fc-tos
     set-log-level set-mark set-nice set-priority-class set-priority-offset set-retries set-src set-src-port set-tos
-    set-var set-var-fmt silent-drop track-sc0 track-sc1 track-sc2 unset-var"""
+    set-var set-var-fmt track-sc0 track-sc1 track-sc2 unset-var"""
 )
 RULE_NOT_YET_PREFIXES = ("do-resolve(", "sc-", "set-", "unset-var(", "track-sc")
 RULE_REFUSED = {

@@ -343,7 +343,7 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         "stats": Keyword(ProxyKeyword(_stats), "…", "HAProxy's statistics page", Tier.INACTIVE),
         "tcp-request": Keyword(
             ProxyKeyword(tcp_request, in_defaults=False),
-            "connection|session|content accept|reject [condition]",
+            "connection|session|content accept|reject|silent-drop [condition]",
             "who is let in; 'tcp-request inspect-delay time': how long what a client sends is waited for",
         ),
         "timeout": Keyword(ProxyKeyword(_timeout), "name time", "a limit to silence or to a wait; 0 is none"),

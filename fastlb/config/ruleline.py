@@ -152,6 +152,7 @@ ACTIONS: KeywordTable[Action] = KeywordTable(
     {
         "accept": Keyword(Action.ACCEPT, "[condition]", "go on, without the rules below"),
         "reject": Keyword(Action.REJECT, "[condition]", "end the connection"),
+        "silent-drop": Keyword(Action.DROP, "[condition]", "end the connection without a word to the client"),
     },
     not_yet=known.RULE_NOT_YET,
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,
@@ -164,16 +165,16 @@ TCP_REQUEST: KeywordTable[Callable[[RuleLines, Args], None]] = KeywordTable(
     {
         "connection": Keyword(
             RuleLines.add_connection,
-            "accept|reject [condition]",
+            "accept|reject|silent-drop [condition]",
             "who may connect, asked at once; a reset for the others",
         ),
         "session": Keyword(
             RuleLines.add_session,
-            "accept|reject [condition]",
+            "accept|reject|silent-drop [condition]",
             "who may stay, asked at once or when the PROXY header has come",
         ),
         "content": Keyword(
-            RuleLines.add_content, "accept|reject [condition]", "who may stay, by what the client has sent"
+            RuleLines.add_content, "accept|reject|silent-drop [condition]", "who may stay, by what the client has sent"
         ),
         "inspect-delay": Keyword(
             RuleLines.add_inspect_delay, "time", "how long the content rules wait for what the client sends (0)"

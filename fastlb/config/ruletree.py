@@ -91,6 +91,7 @@ class Action(Enum):
 
     ACCEPT = "accept"
     REJECT = "reject"
+    DROP = "silent-drop"
     USE = "use"
 
 

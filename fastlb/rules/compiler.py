@@ -27,7 +27,7 @@ from fastlb.rules.samples import Names, TestCompiler
 from fastlb.rules.table import Table
 
 FindBackend = Callable[[Said[str]], int]
-_VERDICTS = {Action.ACCEPT: Verdict.ACCEPT, Action.REJECT: Verdict.REJECT}
+_VERDICTS = {Action.ACCEPT: Verdict.ACCEPT, Action.REJECT: Verdict.REJECT, Action.DROP: Verdict.DROP}
 
 
 class RuleCompiler:
@@ -54,6 +54,7 @@ class RuleCompiler:
             session=sets["session"],
             content=sets["content"],
             backends=sets["backends"],
+            drops=_drops(rules),
             reaches=tuple(sorted(self._reached.get(proxy.name, ()))),
             digest=self._digest(proxy),
         )
@@ -61,7 +62,13 @@ class RuleCompiler:
     def backend(self, proxy: Proxy) -> BackendRules:
         """The rules of a proxy's server side."""
         sets = self._sets(proxy)
-        return BackendRules(proxy.rules.inspect_delay_ms, sets["content"], sets["servers"], self._digest(proxy))
+        return BackendRules(
+            inspect_ms=proxy.rules.inspect_delay_ms,
+            content=sets["content"],
+            servers=sets["servers"],
+            drops=_drops(proxy.rules),
+            digest=self._digest(proxy),
+        )
 
     def _digest(self, proxy: Proxy) -> str:
         """Of a section's lines, and of the files whose names stand in them."""
@@ -98,6 +105,10 @@ class RuleCompiler:
             message = f"{proxy.kind} {quote(proxy.name)} has no server {quote(word.text)}"
             raise ConfigError(word.location, message, did_you_mean(word.text, names))
         return self._names.servers.get(names[word.text], 0)  # 0: one that could not be planned, which is reported
+
+
+def _drops(rules: ProxyRules) -> bool:
+    return any(rule.action is Action.DROP for rule in (*rules.connection, *rules.session, *rules.content))
 
 
 class _Section:

@@ -22,6 +22,7 @@ class FrontendRules:
     """``own_backend``: the other half of a ``listen``, whose content rules run once. ``needed``: a session looks.
 
     ``reaches``: backends that ``use_backend`` names, as indices of the plan; names made at run time are not known.
+    ``drops``: some rule drops clients in silence.
     ``digest`` is of the lines and of the files they name: offsets change with the rules of others.
     """
 
@@ -32,6 +33,7 @@ class FrontendRules:
     session: RuleSet = EMPTY
     content: RuleSet = EMPTY
     backends: RuleSet = EMPTY
+    drops: bool = False
     reaches: tuple[int, ...] = ()
     digest: str = ""
 
@@ -41,6 +43,7 @@ class BackendRules:
     inspect_ms: int = 0
     content: RuleSet = EMPTY
     servers: RuleSet = EMPTY
+    drops: bool = False
     digest: str = ""
 
 
@@ -103,6 +106,7 @@ class Verdict(IntEnum):
     REJECT = 1
     USE = 2
     USE_NAMED = 3
+    DROP = 4
 
 
 NO_INDEX = 0xFFFFFFFF

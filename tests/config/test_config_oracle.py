@@ -210,13 +210,14 @@ tcp-request content accept|tcp-request content accept if { req_ssl_hello_type 1 
 tcp-request content reject if WAIT_END|tcp-request content|tcp-request nosuch|tcp-request
 tcp-request connection reject if { src 1.1.1.1 }|tcp-request connection reject if { req.len gt 0 }
 tcp-request connection accept foo|tcp-request connection
+tcp-request connection silent-drop|tcp-request session silent-drop if TRUE|tcp-request content silent-drop foo
 tcp-request session reject if { src 1.1.1.1 }|tcp-request session accept unless TRUE|tcp-request session reject foo
 tcp-request session
 """
 AGREED_RULES_BACKEND = """
 use-server s if TRUE|use-server s|use-server x if TRUE|use-server s unless TRUE|use-server|use-server s foo
-tcp-request content reject if TRUE|tcp-request connection reject|tcp-request session reject|tcp-request inspect-delay 1s|acl a nbsrv lt 1
-acl a be_conn gt 1|acl a fe_conn gt 1|acl a srv_is_up(s)|acl a src 1.1.1.1
+tcp-request content reject if TRUE|tcp-request connection reject|tcp-request inspect-delay 1s|acl a nbsrv lt 1
+tcp-request session reject|acl a be_conn gt 1|acl a fe_conn gt 1|acl a srv_is_up(s)|acl a src 1.1.1.1
 """
 
 # Each is the condition of a block with an unknown keyword in it: whoever accepts the file says that it does not hold.
@@ -249,7 +250,7 @@ STRICTER_FRONTEND = """
 acl a src -m str 1.1.1.1|acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a req.ssl_sni -m reg ^a
 acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a always_true 1|acl a path /x
 acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
-tcp-request inspect-delay 5s x|tcp-request content silent-drop
+tcp-request inspect-delay 5s x
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 maxconn 5|bind ipv4@:18081
 bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|disabled
 bind /x defer-accept|bind /x tfo

@@ -150,6 +150,19 @@ def test_session_rules_are_a_set_of_their_own(judge) -> None:
     assert (asked.enters("10.0.0.2"), asked.admits("10.0.0.2"), asked.admits("10.0.0.1")) == (False, True, False)
 
 
+def test_silent_drop_is_a_final_answer(judge) -> None:
+    asked = judge("""
+        tcp-request connection silent-drop if { src 10.0.0.1 }
+        tcp-request session silent-drop unless { src 10.0.0.0/8 }
+        tcp-request content silent-drop if { req.len 2 }
+        tcp-request content accept if { req.len 4 }
+        tcp-request content reject
+    """)
+    assert (asked.admits("10.0.0.1"), asked.admits("11.0.0.1")) == (False, True)
+    assert (asked.enters("10.0.0.1"), asked.enters("11.0.0.1")) == (True, False)
+    assert [asked.content(data, final=True) for data in (b"ab", b"abcd", b"abc")] == ["drop", "accept", "reject"]
+
+
 def test_what_is_not_known_yet_makes_later_rules_wait(judge) -> None:
     content = judge("""
         tcp-request content accept if { req.payload(0,2) -m str OK }
