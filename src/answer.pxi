@@ -1,9 +1,10 @@
-# "tcp-response": what the server sends is looked at where it waits, before any of it goes to the client. What the client
-# sends goes on to the server meanwhile: it may have to speak first.
+# "tcp-response": what the server sends is looked at where it waits, before any of it goes to the client. What the
+# client sends goes on to the server meanwhile: it may have to speak first.
 
 cdef void answer_expect(worker_t *w, session_t *s) noexcept nogil:
     # The server is connected.
     s.rules = RULES_ANSWER
+    s.deadline_ms = NEVER
     w.colds[session_index(w, s)].inspected_bytes = 0
 
 
@@ -19,6 +20,7 @@ cdef void answer_decided(worker_t *w, session_t *s, uint32_t action, bint lost) 
     # The server may be `lost` already: then what it had sent before is all there is.
     s.rules = 0
     s.deadline_ms = NEVER
+    connect_lasts(w, s)
     if action == RULE_REJECT or action == RULE_DROP:
         inspect_refuse(w, s, action, CAUSE_DENIED_RESPONSE)
     elif lost:

@@ -48,6 +48,7 @@ static const struct cause_text CAUSE_TEXTS[] = {
     [CAUSE_INSPECT_CLIENT_ABORT] = {"client_left_inspecting", "CR",
                                     "the client left before the rules were decided"},
     [CAUSE_DENIED_SESSION] = {"denied_session", "PR", "a rule refused the client"},
+    [CAUSE_DENIED_RESPONSE] = {"denied_response", "PD", "a rule refused what the server sent"},
 };
 _Static_assert(sizeof(CAUSE_TEXTS) / sizeof(CAUSE_TEXTS[0]) == CAUSE_COUNT, "a cause without a word");
 _Static_assert(CAUSE_COUNT <= MAX_CAUSES, "raise MAX_CAUSES");

@@ -150,6 +150,8 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.inspect_ms = backend.rules.inspect_ms
     row.content_rules = _rule_set(backend.rules.content)
     row.server_rules = _rule_set(backend.rules.servers)
+    row.answer_ms = backend.rules.answer_ms
+    row.answer_rules = _rule_set(backend.rules.answer)
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 

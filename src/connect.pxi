@@ -158,13 +158,19 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     s.active_ms = w.now_ms
     if s.frontend.log & LOG_AT_CONNECT:
         log_connected(w, s)
-    if s.backend.keepalive_idle_s and not s.server.flags & END_UNIX:
-        s.deadline_ms = w.now_ms + KEEPALIVE_AFTER_MS
+    connect_lasts(w, s)
+    if s.backend.answer_rules.count:
+        answer_expect(w, s)
     timer_update(w, s)
 
 
+cdef void connect_lasts(worker_t *w, session_t *s) noexcept nogil:
+    # Keep-alive takes four calls, so only of a connection that lasts: KEEPALIVE_AFTER_MS is nothing to the first probe.
+    if s.backend.keepalive_idle_s and not s.server.flags & END_UNIX:
+        s.deadline_ms = w.now_ms + KEEPALIVE_AFTER_MS
+
+
 cdef void connect_keepalive(worker_t *w, session_t *s) noexcept nogil:
-    # It takes four calls, so only of a connection that lasts: KEEPALIVE_AFTER_MS is nothing to the first probe.
     net_keepalive(s.server.fd, s.backend.keepalive_idle_s, s.backend.keepalive_interval_s, s.backend.keepalive_count)
     s.deadline_ms = NEVER
     timer_update(w, s)

@@ -35,16 +35,17 @@ cdef bint inspect_enters(worker_t *w, session_t *s) noexcept nogil:
     return False
 
 
-cdef void inspect_peek(worker_t *w, session_t *s, look_t *look) noexcept nogil:
-    # Nothing more is waited for once the client has ended, or has sent all that a rule may see. An urgent mark stops
-    # the peeking for good.
+cdef bint inspect_peek(worker_t *w, session_t *s, end_t *end, look_t *look) noexcept nogil:
+    # True: the call has failed for good. Nothing more is waited for once this end's peer has ended, or has sent all
+    # that a rule may see. An urgent mark stops the peeking for good.
     cdef cold_t *cold = &w.colds[session_index(w, s)]
-    cdef ssize_t n = net_peek(s.client.fd, w.scratch, INSPECT_BYTES)
+    cdef ssize_t n = net_peek(end.fd, w.scratch, INSPECT_BYTES)
     look.size = <uint32_t>n if n > 0 else 0
     if look.size > cold.inspected_bytes:
         cold.inspected_bytes = look.size
         s.active_ms = w.now_ms
-    look.final = s.client.flags & (END_FIN | END_ERROR | END_URGENT) != 0 or look.size == INSPECT_BYTES
+    look.final = end.flags & (END_FIN | END_ERROR | END_URGENT) != 0 or look.size == INSPECT_BYTES
+    return n < 0 and n != -EAGAIN
 
 
 cdef void inspect_wait(worker_t *w, session_t *s, uint32_t delay_ms) noexcept nogil:
@@ -108,7 +109,7 @@ cdef void inspect_run(worker_t *w, session_t *s, bint expired) noexcept nogil:
     s.state = SESSION_INSPECTING
     look_begin(&look, w, s.plan, s.frontend, s.client.fd)
     look_of(&look, s)
-    inspect_peek(w, s, &look)
+    inspect_peek(w, s, &s.client, &look)
     final = look.final
     if s.rules == RULES_FRONTEND:
         if not inspect_content(w, s, &look, s.frontend.content_rules, s.frontend.inspect_ms, expired):

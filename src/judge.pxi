@@ -18,8 +18,8 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     """What the committed plan's rules say of a client that has sent ``data``: (admitted, content, backend, entered).
 
     ``admitted`` is the answer of the connection rules, ``entered`` that of the session rules; ``content`` is "accept",
-    "reject", "drop", or "wait" for more bytes (never when they are ``final``); ``backend`` the number that the backend rules
-    give, or -1. IndexError for a frontend that the plan lacks, ValueError for more bytes than rules look at.
+    "reject", "drop", or "wait" for more bytes (never when they are ``final``); ``backend`` the number that the backend
+    rules give, or -1. IndexError for a frontend that the plan lacks, ValueError for more bytes than rules look at.
     """
     cdef worker_t *w = engine.w
     cdef look_t look

@@ -60,7 +60,8 @@ enum cause {
     CAUSE_INSPECT_CLIENT_TIMEOUT = 24,
     CAUSE_INSPECT_CLIENT_ABORT = 25,
     CAUSE_DENIED_SESSION = 26, /* by 'tcp-request session' */
-    CAUSE_COUNT = 27,
+    CAUSE_DENIED_RESPONSE = 27, /* by 'tcp-response content' */
+    CAUSE_COUNT = 28,
 };
 
 /* ---- why a client's PROXY header was refused; the order is that of HEADER_REFUSALS in proxytools.pxi ---- */

@@ -54,6 +54,7 @@ cdef extern from "layout.h" nogil:
         CAUSE_INSPECT_CLIENT_TIMEOUT
         CAUSE_INSPECT_CLIENT_ABORT
         CAUSE_DENIED_SESSION
+        CAUSE_DENIED_RESPONSE
         CAUSE_COUNT
 
     enum:

@@ -24,7 +24,7 @@ cdef extern from "<sys/socket.h>" nogil:
         SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
         SOL_SOCKET, SO_ERROR, SO_LINGER, SO_OOBINLINE, SO_KEEPALIVE, SO_RCVLOWAT, SO_COOKIE
         SO_REUSEADDR, SO_BINDTODEVICE
-        SHUT_WR
+        SHUT_WR, SHUT_RDWR
         MSG_NOSIGNAL, MSG_DONTWAIT, MSG_MORE, MSG_PEEK
     int getsockname(int fd, sockaddr *address, socklen_t *size)
     int getpeername(int fd, sockaddr *address, socklen_t *size)

@@ -160,6 +160,11 @@ cdef void net_finish(int fd) noexcept nogil:
     shutdown(fd, SHUT_WR)
 
 
+cdef void net_shut(int fd) noexcept nogil:
+    # What has come is still there to be read, and an end behind it; a peer that sends more is reset.
+    shutdown(fd, SHUT_RDWR)
+
+
 cdef void net_close(int fd) noexcept nogil:
     close(fd)
 

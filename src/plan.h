@@ -153,6 +153,8 @@ struct plan_backend {
     uint32_t inspect_ms;
     struct rule_set content_rules;
     struct rule_set server_rules;
+    uint32_t answer_ms; /* how long what a server sends is waited for */
+    struct rule_set answer_rules;
     struct plan_name name;
 };
 

@@ -170,6 +170,8 @@ cdef extern from "plan.h" nogil:
         uint32_t inspect_ms
         rule_set content_rules
         rule_set server_rules
+        uint32_t answer_ms
+        rule_set answer_rules
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":

@@ -10,7 +10,8 @@
 
 #include <stdint.h>
 
-enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAMED = 3, RULE_DROP = 4 };
+enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAMED = 3, RULE_DROP = 4,
+                   RULE_CLOSE = 5, RULE_LATER = 0xff };
 #define RULE_ALWAYS 1u
 #define RULE_UNLESS 2u
 #define TERM_NOT 1u
@@ -40,7 +41,11 @@ enum rule_fetch {
     FETCH_SERVER_UP = 19,
     FETCH_SERVER_SESSIONS = 20,
     FETCH_SERVER_QUEUE = 21,
+    FETCH_PAYLOAD_LV = 112, /* where the length is, and how wide; where the text is, twice that, odd if relative */
 };
+
+/* Of what the server sends: the number of the fetch that looks at the client's bytes in the same way, and this. */
+#define FETCH_OF_ANSWER 0x100u
 
 enum rule_match {
     MATCH_FOUND = 0,

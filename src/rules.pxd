@@ -11,6 +11,9 @@ cdef extern from "rules.h" nogil:
         RULE_USE
         RULE_USE_NAMED
         RULE_DROP
+        RULE_CLOSE
+        RULE_LATER
+        FETCH_OF_ANSWER
         RULE_ALWAYS
         RULE_UNLESS
         TERM_NOT
@@ -40,6 +43,7 @@ cdef extern from "rules.h" nogil:
         FETCH_SERVER_UP
         FETCH_SERVER_SESSIONS
         FETCH_SERVER_QUEUE
+        FETCH_PAYLOAD_LV
 
     enum:
         MATCH_FOUND

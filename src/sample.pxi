@@ -52,6 +52,24 @@ cdef bint fetch_payload(look_t *look, uint32_t offset, uint32_t length, value_t 
     return value_text(v, look.data + offset, length if length else look.size - offset)
 
 
+cdef bint fetch_payload_lv(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    # A text whose length stands before it. One that a buffer of HAProxy could not hold will never be there.
+    cdef uint32_t at = sample.first & 0xffff
+    cdef uint32_t width = sample.first >> 16
+    cdef int64_t start = <int32_t>sample.second >> 1
+    cdef uint64_t length
+    if look.size < at + width:
+        return value_wait(look, v)
+    length = big_endian(look.data + at, width)
+    if sample.second & 1:
+        start += at + width
+    if start < 0 or length == 0 or length > ROOM_BYTES or start + <int64_t>length > ROOM_BYTES:
+        return False
+    if start + <int64_t>length > look.size:
+        return value_wait(look, v)
+    return value_text(v, look.data + start, <uint32_t>length)
+
+
 cdef bint fetch_hello(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
     cdef cursor_t message, part
     cdef int verdict
@@ -146,24 +164,36 @@ cdef bint fetch_gauge(look_t *look, const rule_sample *sample, value_t *v) noexc
     return fetch_backend(look, sample.fetch, plan_backend_at(look.plan, sample.first), v)
 
 
+cdef bint fetch_content(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    # Of what one side has sent: the other's is not at hand.
+    cdef uint32_t fetch = sample.fetch & ~FETCH_OF_ANSWER
+    if look.answer != (sample.fetch & FETCH_OF_ANSWER != 0):
+        return False
+    if fetch == FETCH_PAYLOAD:
+        return fetch_payload(look, sample.first, sample.second, v)
+    if fetch == FETCH_PAYLOAD_LV:
+        return fetch_payload_lv(look, sample, v)
+    if fetch >= FETCH_HELLO_TYPE:
+        return fetch_hello(look, fetch, v)
+    v.waits = not look.final
+    return value_number(v, look.size)
+
+
 cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
     # False: there is no such thing, or not yet (v.waits).
     cdef uint32_t fetch = sample.fetch
+    if fetch >= FETCH_OF_ANSWER or fetch == FETCH_PAYLOAD_LV:
+        return fetch_content(look, sample, v)
     if fetch >= FETCH_BACKEND_SERVERS:
         return fetch_gauge(look, sample, v)
-    if fetch >= FETCH_HELLO_TYPE:
-        return fetch_hello(look, fetch, v)
+    if fetch >= FETCH_LENGTH:
+        return fetch_content(look, sample, v)
     if fetch == FETCH_SRC:
         return fetch_address(v, look.family, look.address)
     if fetch == FETCH_SRC_PORT:
         return look.family != AF_UNIX and value_number(v, look.port)
     if fetch == FETCH_DST or fetch == FETCH_DST_PORT:
         return fetch_local(look, fetch, v)
-    if fetch == FETCH_PAYLOAD:
-        return fetch_payload(look, sample.first, sample.second, v)
-    if fetch == FETCH_LENGTH:
-        v.waits = not look.final
-        return value_number(v, look.size)
     if fetch == FETCH_WAIT_END:
         return value_number(v, 1) if look.final else value_wait(look, v)
     return value_number(v, fetch == FETCH_ALWAYS_TRUE)

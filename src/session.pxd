@@ -67,10 +67,12 @@ cdef enum:
     SESSION_INSPECTING = 8
 
 # What the rules have still to decide of a session: one after the other. RULES_PINNED: they chose its server.
+# RULES_ANSWER: it is established, and they look at what the server sends.
 cdef enum:
     RULES_FRONTEND = 1
     RULES_BACKEND = 2
     RULES_PINNED = 3
+    RULES_ANSWER = 4
 
 ctypedef struct plan_t:
     plan_header *header   # NULL while free
@@ -303,8 +305,9 @@ ctypedef struct look_t:
     uint16_t family       # of the client
     uint16_t port
     const uint8_t *address
-    const uint8_t *data   # what the client has sent so far
+    const uint8_t *data   # what the client (or the server) has sent so far
     uint32_t size
+    uint8_t answer        # `data` is what the server has sent
     uint8_t final         # it sends no more, or may not be waited for
     uint8_t *room         # ROOM_BYTES each: for a ClientHello out of its records, for converted text, for a name
     uint8_t *text_room

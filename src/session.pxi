@@ -63,6 +63,8 @@ cdef void session_timeout(worker_t *w, session_t *s) noexcept nogil:
         session_linger(w, s)
     elif s.state == SESSION_HEADER:
         handshake_refuse(w, s, REFUSED_TIMEOUT)
+    elif s.state == SESSION_ESTABLISHED and s.rules == RULES_ANSWER and s.deadline_ms <= w.now_ms:
+        answer_run(w, s, True)
     elif s.state == SESSION_ESTABLISHED and session_idle_end(s) > w.now_ms:
         connect_keepalive(w, s)
     elif s.state == SESSION_ESTABLISHED:
@@ -217,6 +219,9 @@ cdef void session_relay(worker_t *w, session_t *s) noexcept nogil:
     cdef int up, down
     if (s.client.flags | s.server.flags) & END_DEAD:
         session_abort(w, s)
+        return
+    if s.rules == RULES_ANSWER:
+        answer_run(w, s, False)
         return
     up = flow_pump(w, s, &s.up, &s.client, &s.server)
     if up >= PUMP_SOURCE_DEAD:

@@ -13,10 +13,10 @@ from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.blocks import DIRECTIVES
 from fastlb.config.globalsection import GLOBAL_KEYWORDS
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
-from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS, ProxyKeyword
+from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS
 from fastlb.config.proxyoptions import OPTIONS, OptionKeyword
-from fastlb.config.proxysection import SIDES, Side
-from fastlb.config.ruleline import ACTIONS, TCP_REQUEST
+from fastlb.config.proxysection import SIDES, ProxyKeyword, Side
+from fastlb.config.ruleline import ACTIONS, ANSWER_ACTIONS, TCP_REQUEST, TCP_RESPONSE
 from fastlb.config.samples import CONVERTERS, FETCHES
 from fastlb.config.serverline import SERVER_OPTIONS
 
@@ -45,7 +45,9 @@ TABLES: tuple[tuple[str, str, KeywordTable[Any]], ...] = (
     ("options of 'bind'", "", BIND_OPTIONS),
     ("options of 'server' and 'default-server'", "", SERVER_OPTIONS),
     ("rules of 'tcp-request'", "tcp-request ", TCP_REQUEST),
-    ("actions of rules", "", ACTIONS),
+    ("rules of 'tcp-response'", "tcp-response ", TCP_RESPONSE),
+    ("actions of 'tcp-request' rules", "", ACTIONS),
+    ("actions of 'tcp-response' rules", "", ANSWER_ACTIONS),
     ("samples", "", FETCHES),
     ("converters of samples", ",", CONVERTERS),
     ("ways to compare", "-m ", MATCHES),

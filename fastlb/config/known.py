@@ -56,7 +56,7 @@ PROXY_NOT_YET = words(
     hash-preserve-affinity http-check ignore-persist load-server-state-from-file
     log-steps max-session-srv-conns monitor persist rate-limit
     server-state-file-name server-template stick stick-table tcp-check
-    tcp-response transparent"""
+    transparent"""
 )
 PROXY_IGNORED = because(
     HTTP_ONLY,

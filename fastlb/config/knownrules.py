@@ -42,7 +42,7 @@ CONVERTER_NOT_YET = words(
 CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "sha", "ip.", "tcp.", "eth.")
 MATCH_NOT_YET = words("reg")
 RULE_NOT_YET = words(
-    """capture close do-log do-resolve expect-netscaler-cip expect-proxy sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
+    """capture do-log do-resolve expect-netscaler-cip expect-proxy sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
     sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-dst set-dst-port set-fc-mark set-fc-tos
     set-log-level set-mark set-nice set-priority-class set-priority-offset set-retries set-src set-src-port set-tos
     set-var set-var-fmt track-sc0 track-sc1 track-sc2 unset-var"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from fastlb.config import known
 from fastlb.config.args import Args
@@ -18,8 +17,8 @@ from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.logformat import parse_format
 from fastlb.config.logline import parse_log
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
-from fastlb.config.proxysection import PLACES, ProxySection, Side, warn_wrong_side
-from fastlb.config.rulekeywords import acl, tcp_request, use_backend, use_server
+from fastlb.config.proxysection import PLACES, ProxyKeyword, ProxySection, Side, warn_wrong_side
+from fastlb.config.rulekeywords import RULE_KEYWORDS
 from fastlb.config.serverline import parse_default_server, parse_server_line
 from fastlb.config.source import source_statement
 from fastlb.config.statistics import parse_monitor_uri, parse_statistics
@@ -31,16 +30,6 @@ _OTHER_MODES = ("haterm", "health", "log", "spop")
 # With one of these a section in 'mode http' is more than a page of statistics, even if none of them is supported.
 _ROUTES = ("default_backend", "server", "server-template", "use_backend")
 _ANSWERS = ("return", "use-service")
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyKeyword:
-    """One keyword. Said on the wrong side it is ignored with a warning as HAProxy does, or refused when ``strict``."""
-
-    parse: Callable[[ProxySection, Args], None]
-    side: Side = Side.BOTH
-    strict: bool = False
-    in_defaults: bool = True
 
 
 def parse_proxy_statement(section: ProxySection, args: Args) -> None:
@@ -225,11 +214,6 @@ def _monitor_uri(section: ProxySection, args: Args) -> None:
 PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     "keyword",
     {
-        "acl": Keyword(
-            ProxyKeyword(acl, in_defaults=False),
-            "name sample [flags] [value …]",
-            "a name for a test of the connection, for the conditions of rules",
-        ),
         "backlog": Keyword(
             ProxyKeyword(_backlog, Side.FRONTEND), "n", "for the 'bind' lines that do not say it (4096)"
         ),
@@ -341,20 +325,8 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "from one keep-alive probe of a server to the next (15s)",
         ),
         "stats": Keyword(ProxyKeyword(_stats), "…", "HAProxy's statistics page", Tier.INACTIVE),
-        "tcp-request": Keyword(
-            ProxyKeyword(tcp_request, in_defaults=False),
-            "connection|session|content accept|reject|silent-drop [condition]",
-            "who is let in; 'tcp-request inspect-delay time': how long what a client sends is waited for",
-        ),
         "timeout": Keyword(ProxyKeyword(_timeout), "name time", "a limit to silence or to a wait; 0 is none"),
-        "use-server": Keyword(
-            ProxyKeyword(use_server, Side.BACKEND, in_defaults=False), "name condition", "the server a session goes to"
-        ),
-        "use_backend": Keyword(
-            ProxyKeyword(use_backend, Side.FRONTEND, in_defaults=False),
-            "name [condition]",
-            "the backend a session goes to, if the condition holds",
-        ),
+        **RULE_KEYWORDS,
     },
     not_yet=known.PROXY_NOT_YET,
     ignored=known.PROXY_IGNORED,

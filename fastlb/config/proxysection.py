@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Flag
 from typing import Any
 
@@ -103,6 +105,16 @@ class ProxySection:
             routes=self.routes,
             rules=self.rules.result(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyKeyword:
+    """One keyword. Said on the wrong side it is ignored with a warning as HAProxy does, or refused when ``strict``."""
+
+    parse: Callable[[ProxySection, Args], None]
+    side: Side = Side.BOTH
+    strict: bool = False
+    in_defaults: bool = True
 
 
 def warn_wrong_side(section: ProxySection, side: Side, name: str, args: Args) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
-from fastlb.config.proxysection import PLACES, ProxySection, Side
-from fastlb.config.ruleline import TCP_REQUEST
+from fastlb.config.keywords import Keyword
+from fastlb.config.proxysection import PLACES, ProxyKeyword, ProxySection, Side
+from fastlb.config.ruleline import TCP_REQUEST, TCP_RESPONSE
 
 
 def acl(section: ProxySection, args: Args) -> None:
@@ -32,3 +33,38 @@ def tcp_request(section: ProxySection, args: Args) -> None:
         message = f"{quote(args.said)} is not allowed in {section.title}"
         raise ConfigError(word.location, message, f"it belongs in {PLACES[Side.FRONTEND]}")
     add(section.rules, args)
+
+
+def tcp_response(section: ProxySection, args: Args) -> None:
+    """``tcp-response``, and what kind of rule follows."""
+    word = args.need(f"a kind of rule: one of {', '.join(TCP_RESPONSE.supported)}")
+    add = TCP_RESPONSE.find(word, args.report)
+    assert add is not None  # the table ignores nothing
+    add(section.rules, args)
+
+
+RULE_KEYWORDS: dict[str, Keyword[ProxyKeyword]] = {
+    "acl": Keyword(
+        ProxyKeyword(acl, in_defaults=False),
+        "name sample [flags] [value …]",
+        "a name for a test of the connection, for the conditions of rules",
+    ),
+    "tcp-request": Keyword(
+        ProxyKeyword(tcp_request, in_defaults=False),
+        "connection|session|content accept|reject|silent-drop [condition]",
+        "who is let in; 'tcp-request inspect-delay time': how long what a client sends is waited for",
+    ),
+    "tcp-response": Keyword(
+        ProxyKeyword(tcp_response, Side.BACKEND, strict=True, in_defaults=False),
+        "content accept|reject|close|silent-drop [condition]",
+        "what becomes of what a server sends first; 'tcp-response inspect-delay time': how long it is waited for",
+    ),
+    "use-server": Keyword(
+        ProxyKeyword(use_server, Side.BACKEND, in_defaults=False), "name condition", "the server a session goes to"
+    ),
+    "use_backend": Keyword(
+        ProxyKeyword(use_backend, Side.FRONTEND, in_defaults=False),
+        "name [condition]",
+        "the backend a session goes to, if the condition holds",
+    ),
+}

@@ -1,9 +1,10 @@
-"""``tcp-request``, ``use_backend`` and ``use-server`` lines (HAProxy manual, section 4.2)."""
+"""``tcp-request``, ``tcp-response``, ``use_backend`` and ``use-server`` lines (HAProxy manual, section 4.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fastlb.config import knownrules as known
 from fastlb.config.acl import parse_acl, parse_condition
@@ -29,6 +30,8 @@ class RuleLines:
     content: list[Rule] = field(default_factory=list)
     backends: list[Rule] = field(default_factory=list)
     servers: list[Rule] = field(default_factory=list)
+    answer_delay_ms: int = 0
+    answer: list[Rule] = field(default_factory=list)
     lines: list[Word] = field(default_factory=list)
 
     def result(self) -> ProxyRules:
@@ -40,6 +43,8 @@ class RuleLines:
             tuple(self.content),
             tuple(self.backends),
             tuple(self.servers),
+            self.answer_delay_ms,
+            tuple(self.answer),
             tuple(self.lines),
         )
 
@@ -58,25 +63,40 @@ class RuleLines:
     def add_connection(self, args: Args) -> None:
         """``tcp-request connection ACTION``: decided as soon as a client connects; it has said nothing then."""
         rule = self._verdict(args)
-        _warn_no_content(rule, self.names, args)
+        _warn_unknown(rule, self.names, args, _NOTHING_YET)
         self._add(self.connection, rule, args)
 
     def add_session(self, args: Args) -> None:
         """``tcp-request session ACTION``: decided when the client is known, by its PROXY header too."""
         rule = self._verdict(args)
-        _warn_no_content(rule, self.names, args)
+        _warn_unknown(rule, self.names, args, _NOTHING_YET)
         self._add(self.session, rule, args)
 
     def add_content(self, args: Args) -> None:
         """``tcp-request content ACTION``: decided by what the client says."""
-        self._add(self.content, self._verdict(args), args)
+        rule = self._verdict(args)
+        _warn_unknown(rule, self.names, args, _NO_ANSWER)
+        self._add(self.content, rule, args)
+
+    def add_answer_delay(self, args: Args) -> None:
+        self.answer_delay_ms = args.time_ms(name=args.said)
+        args.end()
+        self._keep(args)
+
+    def add_answer(self, args: Args) -> None:
+        """``tcp-response content ACTION``: decided by what the server says first."""
+        rule = self._verdict(args, ANSWER_ACTIONS)
+        _warn_unknown(rule, self.names, args, _NO_REQUEST)
+        self._add(self.answer, rule, args)
 
     def add_backend(self, args: Args) -> None:
         """``use_backend NAME``: where the session goes, the first that holds."""
         word = args.need("the name of a backend")
         condition = parse_condition(args, self.names)
         pieces = parse_pieces(word, args) if "%" in word.text else ()
-        self._add(self.backends, Rule(Action.USE, condition, args.location, word, pieces), args)
+        rule = Rule(Action.USE, condition, args.location, word, pieces)
+        _warn_unknown(rule, self.names, args, _NO_ANSWER)
+        self._add(self.backends, rule, args)
 
     def add_server(self, args: Args) -> None:
         """``use-server NAME``: the server it goes to, while that one is usable."""
@@ -84,11 +104,14 @@ class RuleLines:
         if "%" in word.text:
             raise ConfigError(word.location, "the name of the server cannot be made at run time yet", "name a server")
         condition = parse_condition(args, self.names, required=True)
-        self._add(self.servers, Rule(Action.USE, condition, args.location, word), args)
+        rule = Rule(Action.USE, condition, args.location, word)
+        _warn_unknown(rule, self.names, args, _NO_ANSWER)
+        self._add(self.servers, rule, args)
 
-    def _verdict(self, args: Args) -> Rule:
-        word = args.need(f"an action: {', '.join(ACTIONS.supported)}")
-        action = ACTIONS.find(word, args.report)
+    def _verdict(self, args: Args, actions: KeywordTable[Action] | None = None) -> Rule:
+        table = actions or ACTIONS
+        word = args.need(f"an action: {', '.join(table.supported)}")
+        action = table.find(word, args.report)
         assert action is not None  # the table ignores nothing
         return Rule(action, parse_condition(args, self.names), args.location)
 
@@ -134,12 +157,28 @@ def _piece(text: str, opening: int, here: Word, pieces: list[Piece], args: Args)
     return closing + 1
 
 
-def _warn_no_content(rule: Rule, names: dict[str, list[Test]], args: Args) -> None:
-    """What the client has said is not there yet: HAProxy loads this, and the test never holds."""
+class _Unknown(NamedTuple):
+    """What a kind of rule cannot know: what the client says, what the server says, in whose words, and a hint."""
+
+    content: bool
+    answer: bool
+    when: str
+    hint: str
+
+
+_NOTHING_YET = _Unknown(True, True, "when a client connects", "use 'tcp-request content'")
+_NO_ANSWER = _Unknown(False, True, "before the server has spoken", "use 'tcp-response content'")
+_NO_REQUEST = _Unknown(True, False, "when the server speaks", "use 'tcp-request content'")
+
+
+def _warn_unknown(rule: Rule, names: dict[str, list[Test]], args: Args, unknown: _Unknown) -> None:
+    """What is not there: HAProxy loads this, and the test never holds."""
     for test in _tests(rule.condition, names):
-        if test.sample.content:
-            message = f"{quote(test.sample.fetch.name)} is unknown when a client connects: this never holds"
-            args.report.warning(args.location, message, "use 'tcp-request content'")
+        sample = test.sample
+        missing = (unknown.content and sample.content) or (unknown.answer and sample.answer)
+        if missing and not (sample.fetch.name == "wait_end" and unknown is _NO_REQUEST):
+            message = f"{quote(sample.fetch.name)} is unknown {unknown.when}: this never holds"
+            args.report.warning(args.location, message, unknown.hint)
 
 
 def _tests(condition: Condition | None, names: dict[str, list[Test]]) -> list[Test]:
@@ -158,6 +197,37 @@ ACTIONS: KeywordTable[Action] = KeywordTable(
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,
     refused=known.RULE_REFUSED,
     prefix="tcp-request … ",
+)
+
+ANSWER_ACTIONS: KeywordTable[Action] = KeywordTable(
+    "action",
+    {
+        "accept": Keyword(Action.ACCEPT, "[condition]", "go on, without the rules below"),
+        "reject": Keyword(
+            Action.REJECT, "[condition]", "end the session; the client sees nothing of what was looked at"
+        ),
+        "close": Keyword(
+            Action.CLOSE, "[condition]", "end the connection to the server; what it has sent is passed on"
+        ),
+        "silent-drop": Keyword(Action.DROP, "[condition]", "end the session without a word to the client"),
+    },
+    not_yet=known.RULE_NOT_YET,
+    not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,
+    refused=known.RULE_REFUSED,
+    prefix="tcp-response … ",
+)
+
+TCP_RESPONSE: KeywordTable[Callable[[RuleLines, Args], None]] = KeywordTable(
+    "'tcp-response' rule",
+    {
+        "content": Keyword(
+            RuleLines.add_answer, "accept|reject|close|silent-drop [condition]", "what becomes of what the server sends"
+        ),
+        "inspect-delay": Keyword(
+            RuleLines.add_answer_delay, "time", "how long the content rules wait for what the server sends (0)"
+        ),
+    },
+    prefix="tcp-response ",
 )
 
 TCP_REQUEST: KeywordTable[Callable[[RuleLines, Args], None]] = KeywordTable(

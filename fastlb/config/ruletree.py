@@ -31,12 +31,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Something to look at: ``req.ssl_sni,lower``. ``kind`` is what comes out; ``content``: the client must speak."""
+    """Something to look at: ``req.ssl_sni,lower``. ``kind`` is what comes out; ``content``: the client must speak.
+
+    ``answer``: the server must.
+    """
 
     fetch: Part
     converters: tuple[Part, ...]
     kind: Kind
     content: bool
+    answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Action(Enum):
     ACCEPT = "accept"
     REJECT = "reject"
     DROP = "silent-drop"
+    CLOSE = "close"
     USE = "use"
 
 
@@ -117,6 +122,8 @@ class ProxyRules:
     content: tuple[Rule, ...] = ()
     backends: tuple[Rule, ...] = ()
     servers: tuple[Rule, ...] = ()
+    answer_delay_ms: int = 0
+    answer: tuple[Rule, ...] = ()
     lines: tuple[Word, ...] = ()
 
 

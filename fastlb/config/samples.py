@@ -13,6 +13,8 @@ from fastlb.config.ruletree import Kind, Part, Sample
 from fastlb.config.units import UnitError, parse_integer
 
 MAX_OFFSET = 15360
+_PLACE = re.compile("[+-]?[0-9]{1,4}")
+_PLACE_HINT = "write a number; with + or - before it, it counts from the end of the length"
 _PART = re.compile(r"([^,()]+)(?:\(([^)]*)\))?")
 
 
@@ -20,12 +22,13 @@ _PART = re.compile(r"([^,()]+)(?:\(([^)]*)\))?")
 class Fetch:
     """``arguments`` are their kinds, a ``?`` behind those that may be left out; ``name`` where it is another's alias.
 
-    ``content``: it looks at what the client has sent.
+    ``content``: it looks at what the client has sent; ``answer``: at what the server has sent.
     """
 
     kind: Kind
     arguments: tuple[str, ...] = ()
     content: bool = False
+    answer: bool = False
     name: str = ""
 
 
@@ -46,7 +49,9 @@ def parse_sample(word: Word, report: Report) -> Sample:
     if fetch is None:
         raise ConfigError(first.location, f"{quote(first.text)} has no meaning here")
     _check_arguments(first, arguments, fetch.arguments)
-    sample = Sample(Part(fetch.name or first.text, arguments, first.location), (), fetch.kind, fetch.content)
+    sample = Sample(
+        Part(fetch.name or first.text, arguments, first.location), (), fetch.kind, fetch.content, fetch.answer
+    )
     for name, given in parts[1:]:
         sample = _converted(sample, name, given, report)
     return sample
@@ -95,6 +100,8 @@ def _check_arguments(name: Word, given: tuple[str, ...], kinds: tuple[str, ...])
 
 def _check_argument(name: Word, kind: str, text: str) -> None:
     limits = _LIMITS.get(kind)
+    if kind == "text_offset" and not _PLACE.fullmatch(text):
+        raise ConfigError(name.location, f"the offset of {quote(name.text)} cannot be {quote(text)}", _PLACE_HINT)
     try:
         if limits:
             parse_integer(text, *limits)
@@ -111,6 +118,7 @@ _LIMITS = {
     "bits": (0, 32),
     "bits6": (0, 128),
     "number": (-1000, 1000),
+    "width": (1, 4),
 }
 _PAYLOAD = Fetch(Kind.BYTES, ("offset", "length"), content=True, name="req.payload")
 _OF_BACKEND = Fetch(Kind.INTEGER, ("backend?",))
@@ -142,6 +150,19 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
         "req.ssl_sni": Keyword(Fetch(Kind.TEXT, content=True), "", "host that a TLS client asks for"),
         "req_ssl_sni": _old("req.ssl_sni", Kind.TEXT),
         "req.ssl_alpn": Keyword(Fetch(Kind.TEXT, content=True), "", "first protocol that a TLS client offers"),
+        "res.len": Keyword(Fetch(Kind.INTEGER, answer=True), "", "bytes that the server has sent so far"),
+        "res.payload": Keyword(
+            Fetch(Kind.BYTES, ("offset", "length"), answer=True), "(offset,length)", "some of these bytes"
+        ),
+        "res.payload_lv": Keyword(
+            Fetch(Kind.BYTES, ("offset", "width", "text_offset?"), answer=True),
+            "(offset,width[,[+-]offset])",
+            "as many bytes as a number of so many bytes says that stands there",
+        ),
+        "res.ssl_hello_type": Keyword(Fetch(Kind.INTEGER, answer=True), "", "2 once a TLS ServerHello is there"),
+        "rep_ssl_hello_type": Keyword(
+            Fetch(Kind.INTEGER, answer=True, name="res.ssl_hello_type"), "", "the old name of res.ssl_hello_type"
+        ),
         "nbsrv": Keyword(_OF_BACKEND, "[(backend)]", "servers that can be used"),
         "be_conn": Keyword(_OF_BACKEND, "[(backend)]", "sessions of a backend"),
         "be_conn_free": Keyword(_OF_BACKEND, "[(backend)]", "connections that its servers have room for"),

@@ -27,7 +27,10 @@ from fastlb.rules.samples import Names, TestCompiler
 from fastlb.rules.table import Table
 
 FindBackend = Callable[[Said[str]], int]
-_VERDICTS = {Action.ACCEPT: Verdict.ACCEPT, Action.REJECT: Verdict.REJECT, Action.DROP: Verdict.DROP}
+_VERDICTS = {
+    Action.ACCEPT: Verdict.ACCEPT, Action.REJECT: Verdict.REJECT, Action.DROP: Verdict.DROP,
+    Action.CLOSE: Verdict.CLOSE,
+}  # fmt: skip
 
 
 class RuleCompiler:
@@ -66,6 +69,8 @@ class RuleCompiler:
             inspect_ms=proxy.rules.inspect_delay_ms,
             content=sets["content"],
             servers=sets["servers"],
+            answer_ms=proxy.rules.answer_delay_ms,
+            answer=sets["answer"],
             drops=_drops(proxy.rules),
             digest=self._digest(proxy),
         )
@@ -108,7 +113,8 @@ class RuleCompiler:
 
 
 def _drops(rules: ProxyRules) -> bool:
-    return any(rule.action is Action.DROP for rule in (*rules.connection, *rules.session, *rules.content))
+    sets = (rules.connection, rules.session, rules.content, rules.answer)
+    return any(rule.action is Action.DROP for one in sets for rule in one)
 
 
 class _Section:
@@ -126,7 +132,7 @@ class _Section:
 
     def sets(self) -> dict[str, RuleSet]:
         rules = self._proxy.rules
-        names = ("connection", "session", "content", "backends", "servers")
+        names = ("connection", "session", "content", "backends", "servers", "answer")
         return {name: self._set(getattr(rules, name), server=name == "servers") for name in names}
 
     def _named(self, rules: ProxyRules) -> Mapping[str, tuple[int, int]]:

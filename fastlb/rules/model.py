@@ -43,6 +43,8 @@ class BackendRules:
     inspect_ms: int = 0
     content: RuleSet = EMPTY
     servers: RuleSet = EMPTY
+    answer_ms: int = 0
+    answer: RuleSet = EMPTY
     drops: bool = False
     digest: str = ""
 
@@ -76,6 +78,10 @@ class Fetch(IntEnum):
     SRV_IS_UP = 19
     SRV_CONN = 20
     SRV_QUEUE = 21
+    RES_LEN = 0x107  # of what the server sends: the fetch that looks at the client's bytes so, and 0x100
+    RES_PAYLOAD = 0x108
+    RES_SSL_HELLO_TYPE = 0x109
+    RES_PAYLOAD_LV = 0x170
 
 
 class Match(IntEnum):
@@ -107,6 +113,7 @@ class Verdict(IntEnum):
     USE = 2
     USE_NAMED = 3
     DROP = 4
+    CLOSE = 5
 
 
 NO_INDEX = 0xFFFFFFFF

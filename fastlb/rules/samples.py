@@ -61,6 +61,8 @@ class TestCompiler:
 
     def _arguments(self, fetch: Fetch, part: Part, proxy: str) -> tuple[int, int]:
         what = _REFERS.get(fetch)
+        if fetch is Fetch.RES_PAYLOAD_LV:
+            return _length_value(*part.arguments)
         if what is None:
             first, second = (*map(int, part.arguments), 0, 0)[:2]
             return first, second
@@ -156,3 +158,9 @@ class TestCompiler:
             return self._table.integers(Range(*key, number, value) for number, (key, value) in enumerate(keys))
         texts = [patterns.text(word, ignore_case=False) for word in words]
         return self._texts(match, list(zip(texts, values, strict=True)), words)
+
+
+def _length_value(offset: str, width: str, place: str = "+0") -> tuple[int, int]:
+    """The numbers of a FETCH_PAYLOAD_LV of rules.h."""
+    relative = place[0] in "+-"
+    return int(width) << 16 | int(offset), (int(place) << 1 | relative) & 0xFFFFFFFF

@@ -210,6 +210,7 @@ tcp-request content accept|tcp-request content accept if { req_ssl_hello_type 1 
 tcp-request content reject if WAIT_END|tcp-request content|tcp-request nosuch|tcp-request
 tcp-request connection reject if { src 1.1.1.1 }|tcp-request connection reject if { req.len gt 0 }
 tcp-request connection accept foo|tcp-request connection
+tcp-response content accept|tcp-response inspect-delay 5s
 tcp-request connection silent-drop|tcp-request session silent-drop if TRUE|tcp-request content silent-drop foo
 tcp-request session reject if { src 1.1.1.1 }|tcp-request session accept unless TRUE|tcp-request session reject foo
 tcp-request session
@@ -217,6 +218,13 @@ tcp-request session
 AGREED_RULES_BACKEND = """
 use-server s if TRUE|use-server s|use-server x if TRUE|use-server s unless TRUE|use-server|use-server s foo
 tcp-request content reject if TRUE|tcp-request connection reject|tcp-request inspect-delay 1s|acl a nbsrv lt 1
+tcp-response content accept|tcp-response content reject if TRUE|tcp-response content close if { res.len gt 5 }
+tcp-response content silent-drop unless { res.payload(0,4) -m str abcd }|tcp-response content nosuch
+tcp-response content|tcp-response|tcp-response nosuch
+tcp-response inspect-delay 5s|tcp-response inspect-delay|tcp-response inspect-delay 5x
+tcp-response content accept if { res.payload_lv(0,2) -m found }|acl a res.payload_lv(0,2,-1) -m str a
+acl a res.payload_lv(0,2,+1) -m str a|acl a res.payload_lv(0,2,5) -m str a|acl a res.payload_lv(0,0) -m str a
+acl a res.payload_lv(0) -m str a|acl a rep_ssl_hello_type 2|acl a res.ssl_hello_type 2|acl a res.payload(0,2) 1603
 tcp-request session reject|acl a be_conn gt 1|acl a fe_conn gt 1|acl a srv_is_up(s)|acl a src 1.1.1.1
 """
 
