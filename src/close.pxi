@@ -135,6 +135,8 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     session_leave_backend(w, s, state)
     if s.frontend.log & LOG_AT_END and cause != CAUSE_PROXY_HEADER:
         log_ended(w, s)
+    if w.colds[index].vars != NULL:
+        vars_free(&w.colds[index].vars)
     sub(&w.row.frontends[s.frontend.slot].sessions, 1)
     sub(&w.row.counters.sessions, 1)
     sub(&w.row.counters.connections, 1)

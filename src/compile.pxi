@@ -75,6 +75,8 @@ cdef plan_line _line(line, pieces, names):
         piece.kind = part.kind
         piece.flags = part.flags
         piece.text = _name(names, part.text)
+        if part.kind == PIECE_VALUE:
+            piece.text.offset = part.offset
         pieces.append((<char *>&piece)[:sizeof(piece)])
     return row
 

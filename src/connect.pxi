@@ -158,6 +158,8 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     s.active_ms = w.now_ms
     if s.frontend.log & LOG_AT_CONNECT:
         log_connected(w, s)
+    if cold.vars != NULL:
+        vars_forget(cold.vars, VAR_REQ)
     connect_lasts(w, s)
     if s.backend.answer_rules.count:
         answer_expect(w, s)

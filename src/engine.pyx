@@ -2,8 +2,8 @@
 # Engine class); everything else runs without the GIL.
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memchr, memcmp, memcpy, memset, strchr, strcmp, strlen, strncmp
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp
 
 from layout cimport *
 from linux cimport *
@@ -117,7 +117,9 @@ include "line.pxi"
 include "log.pxi"
 include "tls_hello.pxi"
 include "match.pxi"
+include "value.pxi"
 include "sample.pxi"
+include "vars.pxi"
 include "rules.pxi"
 include "inspect.pxi"
 include "answer.pxi"

@@ -27,6 +27,7 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     cdef plan_frontend *row
     cdef const rule_t *hit = NULL
     cdef int verdict
+    cdef vars_t *vars = NULL
     if w.plan == NULL or frontend >= w.plan.header.frontend_count:
         raise IndexError(frontend)
     if len(data) > INSPECT_BYTES:
@@ -34,6 +35,7 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     row = <plan_frontend *>(<uint8_t *>w.plan.header + w.plan.header.frontend_offset) + frontend
     look_begin(&look, w, w.plan, row, -1)
     _look_at(&look, &cold, source, port)
+    look.vars = &vars
     admitted = rules_verdict(&look, row.connection_rules) == RULE_ACCEPT
     entered = rules_verdict(&look, row.session_rules) == RULE_ACCEPT
     memcpy(w.scratch, <const char *>data, len(data))
@@ -43,4 +45,6 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     content = _REFUSED.get(hit.action, "accept") if verdict == RULES_HIT else _JUDGED[verdict]
     look.final = True
     chosen = rules_ask(&look, row.backend_rules, &hit) == RULES_HIT
-    return admitted, content, <int>rule_backend(&look, hit) if chosen else -1, entered
+    backend = <int>rule_backend(&look, hit) if chosen else -1
+    vars_free(&vars)
+    return admitted, content, backend, entered

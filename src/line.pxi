@@ -47,6 +47,27 @@ cdef void line_text(line_t *l, uint32_t flags, const char *text, size_t size) no
         line_put(l, b'"', 1)
 
 
+cdef void line_guarded(line_t *l, uint32_t flags, const uint8_t *text, size_t size) noexcept nogil:
+    # What a client may have said, so that it ends no quotes and begins no line: as HAProxy writes captured headers.
+    cdef char code[4]
+    cdef size_t i
+    if size == 0:
+        line_text(l, flags, b"", 0)
+        return
+    if flags & PIECE_QUOTE:
+        line_put(l, b'"', 1)
+    for i in range(size):
+        if text[i] < 32 or text[i] > 126 or text[i] in (b'"', b'#', b'\\'):
+            snprintf(code, sizeof(code), b"#%02X", <unsigned int>text[i])
+            line_put(l, code, 3)
+        elif flags & PIECE_ESCAPE:
+            line_escaped(l, <const char *>text + i, 1)
+        else:
+            line_put(l, <const char *>text + i, 1)
+    if flags & PIECE_QUOTE:
+        line_put(l, b'"', 1)
+
+
 cdef void line_number(line_t *l, uint32_t flags, int64_t n) noexcept nogil:
     cdef bint quoted = flags & PIECE_SAMPLE and flags & PIECE_QUOTE
     if quoted:
@@ -234,6 +255,21 @@ cdef void line_value(worker_t *w, session_t *s, line_t *l, plan_piece *piece) no
         line_number(l, piece.flags, n)
 
 
+cdef void line_sample(worker_t *w, session_t *s, line_t *l, plan_piece *piece) noexcept nogil:
+    # What rules can look at, when nothing more can be waited for.
+    cdef value_t v
+    cdef look_t look
+    look_begin(&look, w, s.plan, s.frontend, s.client.fd)
+    look_of(&look, s)
+    if not sample_get(&look, <const rule_sample *>(plan_rules(s.plan) + piece.text.offset), &v):
+        line_text(l, piece.flags, b"", 0)
+    elif v.kind == VALUE_NUMBER:
+        line_number(l, piece.flags, v.number)
+    else:
+        value_to_text(&look, &v)
+        line_guarded(l, piece.flags, v.text, v.size)
+
+
 cdef void line_pieces(worker_t *w, session_t *s, line_t *l, plan_line *line) noexcept nogil:
     cdef plan_piece *pieces = <plan_piece *>(<uint8_t *>s.plan.header + s.plan.header.piece_offset)
     cdef plan_piece *piece
@@ -248,5 +284,7 @@ cdef void line_pieces(worker_t *w, session_t *s, line_t *l, plan_line *line) noe
             line_name(w, s, l, piece)
         elif piece.kind <= PIECE_NOW_US:
             line_time(w, s, l, piece)
-        else:
+        elif piece.kind != PIECE_VALUE:
             line_value(w, s, l, piece)
+        else:
+            line_sample(w, s, l, piece)

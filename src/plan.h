@@ -62,6 +62,7 @@ enum piece_kind {
     PIECE_PID = 35,
     PIECE_LINE_NUMBER = 36,
     PIECE_SESSION_NUMBER = 37,
+    PIECE_VALUE = 38, /* of a rule_sample, at text.offset of the rules */
 };
 
 #define PIECE_QUOTE 1u

@@ -78,6 +78,7 @@ cdef extern from "plan.h" nogil:
         PIECE_PID
         PIECE_LINE_NUMBER
         PIECE_SESSION_NUMBER
+        PIECE_VALUE
 
     enum:
         BALANCE_ROUNDROBIN

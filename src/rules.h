@@ -11,7 +11,10 @@
 #include <stdint.h>
 
 enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAMED = 3, RULE_DROP = 4,
-                   RULE_CLOSE = 5, RULE_LATER = 0xff };
+                   RULE_CLOSE = 5, RULE_SET_VAR = 80, RULE_SET_FORMAT = 81, RULE_UNSET_VAR = 82,
+                   RULE_LATER = 0xff };
+/* Actions from this one on do something, and the next rule is asked. */
+#define RULE_GOES_ON 64
 #define RULE_ALWAYS 1u
 #define RULE_UNLESS 2u
 #define TERM_NOT 1u
@@ -42,7 +45,18 @@ enum rule_fetch {
     FETCH_SERVER_SESSIONS = 20,
     FETCH_SERVER_QUEUE = 21,
     FETCH_PAYLOAD_LV = 112, /* where the length is, and how wide; where the text is, twice that, odd if relative */
+    FETCH_VAR = 120, /* its number; offset of a plan_name pair that stands in for it, or NO_INDEX */
 };
+
+/* Variables: 4 times their number, and the scope. */
+#define VAR_SCOPE 3u
+enum var_scope { VAR_SESS = 0, VAR_TXN = 1, VAR_REQ = 2, VAR_RES = 3 };
+#define VAR_IF_EXISTS 1u
+#define VAR_IF_NOT_EXISTS 2u
+#define VAR_IF_EMPTY 4u
+#define VAR_IF_NOT_EMPTY 8u
+#define VAR_IF_GREATER 16u
+#define VAR_IF_LESS 32u
 
 /* Of what the server sends: the number of the fetch that looks at the client's bytes in the same way, and this. */
 #define FETCH_OF_ANSWER 0x100u
@@ -62,7 +76,7 @@ enum rule_match {
 };
 
 enum rule_convert { CONVERT_LOWER = 0, CONVERT_UPPER = 1, CONVERT_IPMASK = 2, CONVERT_MAP = 3, CONVERT_FIELD = 4,
-                    CONVERT_WORD = 5 };
+                    CONVERT_WORD = 5, CONVERT_TO_TEXT = 20, CONVERT_TO_NUMBER = 22, CONVERT_TO_ADDRESS = 23 };
 
 /* Consecutive rules. */
 struct rule_set {
@@ -81,7 +95,7 @@ struct rule {
     uint32_t flags;
     uint32_t terms;
     uint32_t term_count;
-    uint32_t argument; /* USE: number of the backend or server; USE_NAMED: offset of the pieces */
+    uint32_t argument; /* USE: number of the backend or server; USE_NAMED: offset of the pieces; else of what it does */
     uint32_t piece_count;
 };
 
@@ -116,6 +130,15 @@ struct rule_converter {
     uint32_t text; /* for a key that the map lacks, or NO_INDEX; or the delimiters */
     uint32_t text_size;
     uint32_t unused;
+};
+
+/* SET_VAR, SET_FORMAT and UNSET_VAR. */
+struct rule_assign {
+    uint32_t number;
+    uint32_t flags; /* VAR_IF_… */
+    uint32_t pieces; /* SET_FORMAT */
+    uint32_t piece_count;
+    struct rule_sample sample; /* SET_VAR */
 };
 
 /* Of a name made at run time: text, or what a sample gives. */

@@ -13,6 +13,18 @@ cdef extern from "rules.h" nogil:
         RULE_DROP
         RULE_CLOSE
         RULE_LATER
+        RULE_SET_VAR
+        RULE_SET_FORMAT
+        RULE_UNSET_VAR
+        RULE_GOES_ON
+        VAR_SCOPE
+        VAR_REQ
+        VAR_IF_EXISTS
+        VAR_IF_NOT_EXISTS
+        VAR_IF_EMPTY
+        VAR_IF_NOT_EMPTY
+        VAR_IF_GREATER
+        VAR_IF_LESS
         FETCH_OF_ANSWER
         RULE_ALWAYS
         RULE_UNLESS
@@ -44,6 +56,7 @@ cdef extern from "rules.h" nogil:
         FETCH_SERVER_SESSIONS
         FETCH_SERVER_QUEUE
         FETCH_PAYLOAD_LV
+        FETCH_VAR
 
     enum:
         MATCH_FOUND
@@ -65,6 +78,9 @@ cdef extern from "rules.h" nogil:
         CONVERT_MAP
         CONVERT_FIELD
         CONVERT_WORD
+        CONVERT_TO_TEXT
+        CONVERT_TO_NUMBER
+        CONVERT_TO_ADDRESS
 
     ctypedef struct rule_set "struct rule_set":
         uint32_t offset
@@ -112,6 +128,13 @@ cdef extern from "rules.h" nogil:
         uint32_t text
         uint32_t size
         uint32_t is_sample
+        rule_sample sample
+
+    ctypedef struct rule_assign "struct rule_assign":
+        uint32_t number
+        uint32_t flags
+        uint32_t pieces
+        uint32_t piece_count
         rule_sample sample
 
     ctypedef struct rule_names "struct rule_names":

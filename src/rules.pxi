@@ -55,7 +55,8 @@ cdef int rule_answer(look_t *look, const rule_t *rule) noexcept nogil:
 
 
 cdef int rules_ask(look_t *look, rule_set rules, const rule_t **hit) noexcept nogil:
-    # The first rule that applies. One that has to wait makes those behind it wait, too.
+    # The first rule that applies and decides. One that has to wait makes those behind it wait, too; those before it are
+    # asked again then.
     cdef const rule_t *all = <const rule_t *>(plan_rules(look.plan) + rules.offset)
     cdef int answer
     cdef uint32_t i
@@ -63,7 +64,9 @@ cdef int rules_ask(look_t *look, rule_set rules, const rule_t **hit) noexcept no
         answer = rule_answer(look, &all[i])
         if answer == ANSWER_LATER:
             return RULES_WAIT
-        if answer == ANSWER_YES:
+        if answer == ANSWER_YES and all[i].action >= RULE_GOES_ON:
+            rule_act(look, &all[i])
+        elif answer == ANSWER_YES:
             hit[0] = &all[i]
             return RULES_HIT
     return RULES_PASSED
@@ -96,8 +99,10 @@ cdef void look_from(look_t *look, cold_t *cold) noexcept nogil:
 
 
 cdef void look_of(look_t *look, session_t *s) noexcept nogil:
+    cdef cold_t *cold = &look.w.colds[session_index(look.w, s)]
     look.session = s
-    look_from(look, &look.w.colds[session_index(look.w, s)])
+    look.vars = &cold.vars
+    look_from(look, cold)
 
 
 cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storage *peer) noexcept nogil:
@@ -108,10 +113,12 @@ cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storag
     look_begin(&look, w, listener.plan, listener.frontend, fd)
     cold_address(&cold, peer)
     look_from(&look, &cold)
+    look.vars = &w.arriving_vars
     verdict = rules_verdict(&look, listener.frontend.connection_rules)
     if verdict == RULE_ACCEPT:
         return True
     add(&w.row.frontends[listener.frontend.slot].denied_connections_total, 1)
+    vars_free(&w.arriving_vars)
     if verdict == RULE_DROP:
         net_hide(fd)
     net_reset(fd)
@@ -120,20 +127,12 @@ cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storag
 
 cdef uint32_t piece_put(look_t *look, const rule_piece *piece, uint8_t *name, uint32_t room) noexcept nogil:
     # Append a piece to a name; a number or an address as people write it. More than the room is as good as wrong.
-    cdef const uint8_t *table = plan_rules(look.plan)
-    cdef char written[64]
     cdef value_t v
-    written[0] = 0
     if not piece.is_sample:
-        value_text(&v, table + piece.text, piece.size)
+        value_text(&v, plan_rules(look.plan) + piece.text, piece.size)
     elif not sample_get(look, &piece.sample, &v):
         return 0
-    elif v.kind == VALUE_NUMBER:
-        snprintf(written, sizeof(written), b"%lld", <long long>v.number)
-    elif v.kind == VALUE_ADDRESS:
-        inet_ntop(v.family, v.address, written, sizeof(written))
-    if v.kind != VALUE_TEXT:
-        value_text(&v, <const uint8_t *>written, <uint32_t>strlen(written))
+    value_to_text(look, &v)
     if v.size > room:
         return 0
     memcpy(name, v.text, v.size)

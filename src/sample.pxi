@@ -184,6 +184,8 @@ cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noex
     cdef uint32_t fetch = sample.fetch
     if fetch >= FETCH_OF_ANSWER or fetch == FETCH_PAYLOAD_LV:
         return fetch_content(look, sample, v)
+    if fetch == FETCH_VAR:
+        return fetch_var(look, sample, v)
     if fetch >= FETCH_BACKEND_SERVERS:
         return fetch_gauge(look, sample, v)
     if fetch >= FETCH_LENGTH:
@@ -271,6 +273,9 @@ cdef bint sample_get(look_t *look, const rule_sample *sample, value_t *v) noexce
                 return False
         elif c[i].kind == CONVERT_IPMASK:
             convert_mask(&c[i], v)
+        elif c[i].kind >= CONVERT_TO_TEXT:
+            if not convert_kind(look, &c[i], v):
+                return False
         elif c[i].kind == CONVERT_FIELD or c[i].kind == CONVERT_WORD:
             convert_part(look, &c[i], v)
         else:

@@ -1,5 +1,5 @@
 # The types of the data plane and their invariants. Bodies are in the .pxi files, one idea each.
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from layout cimport (
     backend_control, backend_row, backend_shared, frontend_row, kernel_entry, server_row, shm_control, shm_shared,
@@ -125,6 +125,20 @@ ctypedef struct header_t:
     uint16_t left         # bytes of a complete header that are still in the socket's queue
     plan_bind *bind       # where it was accepted
 
+# A variable that rules have set; its text stands behind it.
+ctypedef struct var_t:
+    uint32_t number
+    uint32_t size
+    uint8_t kind          # VALUE_…
+    uint16_t family
+    uint8_t address[16]
+    int64_t value
+
+# All of a session, one after the other behind this.
+ctypedef struct vars_t:
+    uint32_t used         # bytes
+    uint32_t room
+
 # What is not touched while bytes move.
 ctypedef struct cold_t:
     uint64_t accepted_us
@@ -143,6 +157,7 @@ ctypedef struct cold_t:
     uint32_t linger_ms    # pause until the next look
     plan_server *avoid    # the server that failed, for a redispatch
     plan_server *pinned   # the server that a rule chose
+    vars_t *vars          # NULL until a rule sets one
     uint32_t inspected_bytes  # that the client had sent at the last look
     uint16_t client_family
     uint16_t client_port
@@ -280,6 +295,7 @@ ctypedef struct worker_t:
     uint8_t paused        # some listener waits for a limit or a resource
     uint64_t resume_ms
 
+    vars_t *arriving_vars  # of a connection that is no session yet
     plan_t *plan
     plan_t *plans
     uint8_t draining
@@ -307,6 +323,7 @@ ctypedef struct look_t:
     const uint8_t *address
     const uint8_t *data   # what the client (or the server) has sent so far
     uint32_t size
+    vars_t **vars         # where they are, or NULL where there can be none
     uint8_t answer        # `data` is what the server has sent
     uint8_t final         # it sends no more, or may not be waited for
     uint8_t *room         # ROOM_BYTES each: for a ClientHello out of its records, for converted text, for a name

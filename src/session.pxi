@@ -90,6 +90,9 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
     s = &w.sessions[index]
     session_init(w, s, listener, fd)
     cold_init(w, &w.colds[index], peer)
+    if w.arriving_vars != NULL:
+        w.colds[index].vars = w.arriving_vars
+        w.arriving_vars = NULL
     add(&w.row.counters.accepts_total, 1)
     add(&w.row.counters.sessions_total, 1)
     add(&w.row.counters.connections, 1)

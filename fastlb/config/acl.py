@@ -11,6 +11,7 @@ from fastlb.config.errors import ConfigError, NotSupported, Report, quote
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Acl, Condition, Kind, Sample, Term, Test
+from fastlb.config.samplekinds import as_kind, can_be
 from fastlb.config.samples import parse_sample
 from fastlb.config.suggest import did_you_mean
 
@@ -41,7 +42,9 @@ _POSSIBLE = {
     Kind.ADDRESS: ("ip", "found"),
     Kind.TEXT: _STRINGS,
     Kind.BYTES: _STRINGS,
+    Kind.ANY: (*_STRINGS, "int", "bool", "ip"),
 }
+_COMPARED = {"int": Kind.INTEGER, "bool": Kind.BOOL, "ip": Kind.ADDRESS}
 MATCHES: KeywordTable[str] = KeywordTable(
     "match method",
     {
@@ -166,6 +169,9 @@ def _test(sample_word: Word, rest: list[Word], report: Report) -> Test:
         message = f"{quote(sample_word.text)} is {sample.kind.value}, which can be compared in several ways"
         raise ConfigError(sample_word.location, message, "say how with '-m': str, bin, beg, end, sub or len")
     _check_match(sample, match, sample_word)
+    wanted = _COMPARED.get(match, Kind.TEXT)
+    if sample.kind is Kind.ANY and match != "found" and can_be(sample.kind, wanted):
+        sample = as_kind(sample, wanted, sample_word.location)
     patterns = tuple(rest[flags.at :])
     if not patterns and not flags.files and not flags.ended and match not in ("found", "bool"):
         message = f"{quote(sample_word.text)} is compared with nothing: it never holds"

@@ -10,7 +10,7 @@ SAMPLE_NOT_YET = words(
     date_us dst_conn dst_is_local env fe_defbe fe_id fe_name hostname http_first_req int ipv4 ipv6 last_rule_file
     last_rule_line meth pid prio_class prio_offset proc queue_time rand rdp_cookie rdp_cookie_cnt
     req.payload_lv req.proto_http req.rdp_cookie req.rdp_cookie_cnt req.ssl_ec_ext req.ssl_st_ext req_proto_http
-    req_rdp_cookie req_rdp_cookie_cnt so_id so_name src_is_local ssl_hello_type stopping str thread uptime uuid var
+    req_rdp_cookie req_rdp_cookie_cnt so_id so_name src_is_local ssl_hello_type stopping str thread uptime uuid
     be_id be_name be_sess_rate be_server_timeout be_tunnel_timeout fe_client_timeout fe_req_rate fe_sess_rate
     srv_id srv_iweight srv_name srv_sess_rate srv_uweight srv_weight srv_conn_free payload_lv"""
 )
@@ -45,9 +45,9 @@ RULE_NOT_YET = words(
     """capture do-log do-resolve expect-netscaler-cip expect-proxy sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
     sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-dst set-dst-port set-fc-mark set-fc-tos
     set-log-level set-mark set-nice set-priority-class set-priority-offset set-retries set-src set-src-port set-tos
-    set-var set-var-fmt track-sc0 track-sc1 track-sc2 unset-var"""
+    track-sc0 track-sc1 track-sc2"""
 )
-RULE_NOT_YET_PREFIXES = ("do-resolve(", "sc-", "set-", "unset-var(", "track-sc")
+RULE_NOT_YET_PREFIXES = ("do-resolve", "sc-", "set-", "track-sc")
 RULE_REFUSED = {
     **because(HTTP_ONLY, "switch-mode"),
     **because(OTHER_ONLY, "send-spoe-group use-service ot-group"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fastlb.config.errors import ConfigError, Location, quote
+from fastlb.config.errors import ConfigError, Location, Report, quote
+from fastlb.config.lexer import Word
 from fastlb.config.logpieces import (
     FLAGS,
     NOT_YET_VARIABLES,
@@ -16,6 +17,7 @@ from fastlb.config.logpieces import (
     PieceFlag,
     PieceKind,
 )
+from fastlb.config.samples import parse_sample
 from fastlb.config.suggest import did_you_mean
 
 _PERCENT_HINT = "write '%%' for a percent sign as such"
@@ -29,9 +31,9 @@ _PIECE = re.compile(
 _FLAG = re.compile(r"([+-])([A-Za-z]+)")
 
 
-def parse_format(text: str, where: Location) -> tuple[LogPiece, ...]:
+def parse_format(text: str, where: Location, report: Report) -> tuple[LogPiece, ...]:
     """The pieces of a format. Blanks in a row count as one, and none leads the line. Raises ConfigError."""
-    return tuple(_Reader(text, where).pieces())
+    return tuple(_Reader(text, where, report).pieces())
 
 
 def format_text(pieces: tuple[LogPiece, ...]) -> str:
@@ -43,7 +45,7 @@ def _spelled(piece: LogPiece) -> str:
     if piece.kind is PieceKind.TEXT:
         return piece.text.replace("%", "%%")
     sample = bool(piece.flags & PieceFlag.SAMPLE)
-    name = next(name for name, kind in (SAMPLES if sample else VARIABLES).items() if kind is piece.kind)
+    name = piece.text or next(name for name, kind in (SAMPLES if sample else VARIABLES).items() if kind is piece.kind)
     flags = [f"+{letter}" for letter, flag in FLAGS.items() if piece.flags & flag & ~PieceFlag.DASH]
     flags += [] if piece.flags & PieceFlag.DASH else ["-M"]
     return f"%{'{' + ','.join(flags) + '}' if flags else ''}{f'[{name}]' if sample else name}"
@@ -52,7 +54,8 @@ def _spelled(piece: LogPiece) -> str:
 class _Reader:
     """Goes through one format; ``%{…}o`` sets the flags of all that follow it."""
 
-    def __init__(self, text: str, where: Location) -> None:
+    def __init__(self, text: str, where: Location, report: Report) -> None:
+        self._report = report
         self._text = text
         self._where = where
         self._flags = PieceFlag.DASH
@@ -75,7 +78,7 @@ class _Reader:
             return LogPiece(PieceKind.TEXT, text=found["percent"] or found["text"] or " ")
         flags = self._flags_of(found["flags"])
         if found["sample"] is not None:
-            return LogPiece(self._sample(found["sample"].strip()), flags & ~PieceFlag.HEX | PieceFlag.SAMPLE)
+            return self._sample(found["sample"].strip(), flags & ~PieceFlag.HEX | PieceFlag.SAMPLE)
         if found["name"] == "o":
             self._flags = flags
             return None
@@ -106,12 +109,18 @@ class _Reader:
             self._where, f"unknown variable {what} in a log format", did_you_mean(name, VARIABLES) or _PERCENT_HINT
         )
 
-    def _sample(self, name: str) -> PieceKind:
+    def _sample(self, name: str, flags: PieceFlag) -> LogPiece:
         kind = SAMPLES.get(name.replace(" ", ""))
-        if kind is None:
-            hint = f"possible are {', '.join(SAMPLES)}"
-            raise ConfigError(self._where, f"the sample {quote(name)} in a log format is not supported", hint)
-        return kind
+        if kind is not None:
+            return LogPiece(kind, flags)
+        where = self._where
+        sample = parse_sample(Word(name, where.file, where.line, where.column), self._report)
+        if sample.content or sample.answer:
+            hint = (
+                f"keep it before: 'tcp-request content set-var(txn.name) {sample.fetch.name}', and '%[var(txn.name)]'"
+            )
+            raise ConfigError(where, f"{quote(sample.fetch.name)} is gone when the line is written", hint)
+        return LogPiece(PieceKind.VALUE, flags, name, sample)
 
     def _unreadable(self, at: int) -> ConfigError:
         rest = self._text[at : at + 20]

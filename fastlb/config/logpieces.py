@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
 from fastlb.config.keywords import HTTP_ONLY, TLS_ONLY, because
+from fastlb.config.ruletree import Sample
 
 
 class PieceKind(IntEnum):
@@ -49,6 +50,7 @@ class PieceKind(IntEnum):
     PID = 35
     LINE_NUMBER = 36
     SESSION_NUMBER = 37
+    VALUE = 38
     FRONTEND = 256
     HOSTNAME = 257
     HANDSHAKE_MS = 258
@@ -67,11 +69,16 @@ class PieceFlag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class LogPiece:
-    """One piece of a log line; ``text`` is what a TEXT says."""
+    """One piece of a log line; ``text`` is what a TEXT says, or how the sample of a VALUE is written.
+
+    ``offset`` is where the sample stands in the plan's rules.
+    """
 
     kind: PieceKind
     flags: PieceFlag = PieceFlag.NONE
     text: str = ""
+    sample: Sample | None = field(default=None, compare=False)
+    offset: int = field(default=0, compare=False)
 
 
 FLAGS = {"Q": PieceFlag.QUOTE, "X": PieceFlag.HEX, "E": PieceFlag.ESCAPE, "M": PieceFlag.DASH}

@@ -168,7 +168,7 @@ def _log_format(name: str) -> Callable[[ProxySection, Args], None]:
 
     def parse(section: ProxySection, args: Args) -> None:
         word = args.need("a log format, such as '\"%ci:%cp %b/%s %ts\"'")
-        pieces = parse_format(word.text, word.location)
+        pieces = parse_format(word.text, word.location, args.report)
         args.end(f'a format is one word: write {args.words[0].text} "…"')
         section.set(name, pieces, args)
 

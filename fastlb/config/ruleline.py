@@ -12,8 +12,9 @@ from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
-from fastlb.config.ruletree import Acl, Action, Condition, Piece, ProxyRules, Rule, Test
+from fastlb.config.ruletree import Acl, Action, Assign, Condition, Piece, ProxyRules, Rule, Test
 from fastlb.config.samples import parse_sample
+from fastlb.config.variables import parse_assign, split_call
 
 MAX_RULES = 10_000
 
@@ -110,10 +111,13 @@ class RuleLines:
 
     def _verdict(self, args: Args, actions: KeywordTable[Action] | None = None) -> Rule:
         table = actions or ACTIONS
-        word = args.need(f"an action: {', '.join(table.supported)}")
+        word, given = split_call(args.need(f"an action: {', '.join(table.supported)}"))
         action = table.find(word, args.report)
         assert action is not None  # the table ignores nothing
-        return Rule(action, parse_condition(args, self.names), args.location)
+        assign = parse_assign(action, word, given, args, parse_pieces) if action in ASSIGNING else None
+        if given is not None and assign is None:
+            raise ConfigError(word.location, f"{quote(word.text)} takes no parentheses")
+        return Rule(action, parse_condition(args, self.names), args.location, assign=assign)
 
     def _add(self, rules: list[Rule] | list[Acl], rule: Rule | Acl, args: Args) -> None:
         if len(rules) >= MAX_RULES:
@@ -173,12 +177,24 @@ _NO_REQUEST = _Unknown(True, False, "when the server speaks", "use 'tcp-request 
 
 def _warn_unknown(rule: Rule, names: dict[str, list[Test]], args: Args, unknown: _Unknown) -> None:
     """What is not there: HAProxy loads this, and the test never holds."""
-    for test in _tests(rule.condition, names):
-        sample = test.sample
+    for sample in [test.sample for test in _tests(rule.condition, names)]:
         missing = (unknown.content and sample.content) or (unknown.answer and sample.answer)
         if missing and not (sample.fetch.name == "wait_end" and unknown is _NO_REQUEST):
             message = f"{quote(sample.fetch.name)} is unknown {unknown.when}: this never holds"
             args.report.warning(args.location, message, unknown.hint)
+    if rule.assign:
+        _check_assign(rule.assign, args, unknown)
+
+
+def _check_assign(assign: Assign, args: Args, unknown: _Unknown) -> None:
+    samples = [assign.sample, *(piece.sample for piece in assign.pieces)]
+    for sample in [one for one in samples if one is not None]:
+        if (unknown.content and sample.content) or (unknown.answer and sample.answer):
+            message = f"{quote(sample.fetch.name)} is unknown {unknown.when}"
+            raise ConfigError(sample.fetch.location, message, unknown.hint)
+    if unknown is _NOTHING_YET and not assign.variable.startswith("sess."):
+        message = f"{quote(assign.variable)} ends before the content rules, which is where that scope begins"
+        args.report.warning(args.location, message, "use 'sess'")
 
 
 def _tests(condition: Condition | None, names: dict[str, list[Test]]) -> list[Test]:
@@ -186,12 +202,24 @@ def _tests(condition: Condition | None, names: dict[str, list[Test]]) -> list[Te
     return [test for term in terms for test in ([term.test] if term.test else names[term.name])]
 
 
+_VARIABLES = {
+    "set-var": Keyword(
+        Action.SET_VAR, "(scope.name[,condition…]) sample [condition]", "remember what a sample gives, and go on"
+    ),
+    "set-var-fmt": Keyword(
+        Action.SET_FORMAT, "(scope.name[,condition…]) text [condition]", "remember a text with samples in it, and go on"
+    ),
+    "unset-var": Keyword(Action.UNSET_VAR, "(scope.name) [condition]", "forget it, and go on"),
+}
+ASSIGNING = tuple(keyword.handler for keyword in _VARIABLES.values())
+
 ACTIONS: KeywordTable[Action] = KeywordTable(
     "action",
     {
         "accept": Keyword(Action.ACCEPT, "[condition]", "go on, without the rules below"),
         "reject": Keyword(Action.REJECT, "[condition]", "end the connection"),
         "silent-drop": Keyword(Action.DROP, "[condition]", "end the connection without a word to the client"),
+        **_VARIABLES,
     },
     not_yet=known.RULE_NOT_YET,
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,
@@ -210,6 +238,7 @@ ANSWER_ACTIONS: KeywordTable[Action] = KeywordTable(
             Action.CLOSE, "[condition]", "end the connection to the server; what it has sent is passed on"
         ),
         "silent-drop": Keyword(Action.DROP, "[condition]", "end the session without a word to the client"),
+        **_VARIABLES,
     },
     not_yet=known.RULE_NOT_YET,
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,

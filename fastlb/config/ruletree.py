@@ -18,6 +18,7 @@ class Kind(Enum):
     ADDRESS = "an address"
     TEXT = "text"
     BYTES = "bytes"
+    ANY = "of any kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +98,35 @@ class Action(Enum):
     REJECT = "reject"
     DROP = "silent-drop"
     CLOSE = "close"
+    SET_VAR = "set-var"
+    SET_FORMAT = "set-var-fmt"
+    UNSET_VAR = "unset-var"
     USE = "use"
 
 
 @dataclass(frozen=True, slots=True)
+class Assign:
+    """What becomes of a variable, ``scope.name``: a sample, or a text made of pieces. ``conditions`` are set-var's."""
+
+    variable: str
+    conditions: tuple[str, ...] = ()
+    sample: Sample | None = None
+    pieces: tuple[Piece, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """An action and its condition, or always. ``target`` is whom USE names; ``pieces`` if it is made at run time."""
+    """An action and its condition, or always. ``target`` is whom USE names; ``pieces`` if it is made at run time.
+
+    ``assign`` is what an action does to a variable.
+    """
 
     action: Action
     condition: Condition | None
     location: Location
     target: Word | None = None
     pieces: tuple[Piece, ...] = ()
+    assign: Assign | None = None
 
 
 @dataclass(frozen=True, slots=True)

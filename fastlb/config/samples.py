@@ -10,9 +10,11 @@ from fastlb.config.errors import ConfigError, Report, quote
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Kind, Part, Sample
+from fastlb.config.samplekinds import as_kind, can_be
 from fastlb.config.units import UnitError, parse_integer
 
 MAX_OFFSET = 15360
+_VARIABLE = re.compile(r"(?:sess|txn|req|res)\.[A-Za-z0-9_.]+")
 _PLACE = re.compile("[+-]?[0-9]{1,4}")
 _PLACE_HINT = "write a number; with + or - before it, it counts from the end of the length"
 _PART = re.compile(r"([^,()]+)(?:\(([^)]*)\))?")
@@ -61,7 +63,9 @@ def _converted(sample: Sample, name: Word, arguments: tuple[str, ...], report: R
     converter = CONVERTERS.find(name, report)
     assert converter is not None  # the table ignores nothing
     _check_arguments(name, arguments, converter.arguments)
-    if sample.kind not in converter.takes:
+    if sample.kind not in converter.takes and can_be(sample.kind, converter.takes[0]):
+        sample = as_kind(sample, converter.takes[0], name.location)
+    elif sample.kind not in converter.takes:
         takes = " or ".join(kind.value for kind in converter.takes)
         message = f"{quote(name.text)} takes {takes}, and what stands before it is {sample.kind.value}"
         raise ConfigError(name.location, message)
@@ -108,7 +112,9 @@ def _check_argument(name: Word, kind: str, text: str) -> None:
     except UnitError as failure:
         message = f"the {kind} of {quote(name.text)} cannot be {quote(text)}: {failure}"
         raise ConfigError(name.location, message) from None
-    if not text or (kind == "number" and int(text) == 0):
+    if kind == "variable" and not _VARIABLE.fullmatch(text):
+        raise ConfigError(name.location, f"{quote(text)} is no variable: {quote(name.text)} expects 'txn.name'")
+    if (kind != "text" and not text) or (kind == "number" and int(text) == 0):
         raise ConfigError(name.location, f"the {kind} of {quote(name.text)} is {'0' if text else 'missing'}")
 
 
@@ -163,6 +169,7 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
         "rep_ssl_hello_type": Keyword(
             Fetch(Kind.INTEGER, answer=True, name="res.ssl_hello_type"), "", "the old name of res.ssl_hello_type"
         ),
+        "var": Keyword(Fetch(Kind.ANY, ("variable", "text?")), "(scope.name[,default])", "what rules have remembered"),
         "nbsrv": Keyword(_OF_BACKEND, "[(backend)]", "servers that can be used"),
         "be_conn": Keyword(_OF_BACKEND, "[(backend)]", "sessions of a backend"),
         "be_conn_free": Keyword(_OF_BACKEND, "[(backend)]", "connections that its servers have room for"),

@@ -57,4 +57,11 @@ def _ruled(
     rules = compiler.frontend(proxy, names.backends[proxy.name] if proxy.has_backend else -1)
     destination = backends[frontend.backend].rules if frontend.backend >= 0 else NO_BACKEND_RULES
     needed = rules.content.size or rules.backends.size or destination.content.size or destination.servers.size
-    return replace(frontend, rules=replace(rules, needed=bool(needed)))
+    log = frontend.session_log
+    log = replace(
+        log,
+        line=tuple(compiler.shown(piece, proxy) for piece in log.line),
+        error_line=tuple(compiler.shown(piece, proxy) for piece in log.error_line),
+        data=tuple(compiler.shown(piece, proxy) for piece in log.data),
+    )
+    return replace(frontend, rules=replace(rules, needed=bool(needed)), session_log=log)

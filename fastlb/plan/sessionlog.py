@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 
-from fastlb.config.errors import Location
+from fastlb.config.errors import Location, Report
 from fastlb.config.logformat import parse_format
 from fastlb.config.logpieces import CONNECTED, TCPLOG, LogPiece, PieceFlag, PieceKind
 from fastlb.config.tree import Settings
@@ -14,8 +14,8 @@ from fastlb.plan.model import LogMoment, SessionLog
 from fastlb.plan.values import value_of
 
 _HERE = Location("fastlb", 0, 0)
-_CONNECTED = parse_format(CONNECTED, _HERE)
-_TCPLOG = parse_format(TCPLOG, _HERE)
+_CONNECTED = parse_format(CONNECTED, _HERE, Report())
+_TCPLOG = parse_format(TCPLOG, _HERE, Report())
 _UNSAFE = re.compile(r'(["\\\]])')
 
 # Known before the session ends; a line of these alone is written when the server is connected.

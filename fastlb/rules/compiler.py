@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from fastlb.config.errors import ConfigError, Report, quote
-from fastlb.config.ruletree import Action, Condition, Piece, ProxyRules, Rule, Term, Test
+from fastlb.config.logpieces import LogPiece
+from fastlb.config.ruletree import Action, Assign, Condition, Piece, ProxyRules, Rule, Term, Test
 from fastlb.config.suggest import did_you_mean
 from fastlb.config.tree import Proxy, Said
 from fastlb.rules.files import Files
@@ -17,6 +19,7 @@ from fastlb.rules.model import (
     RULE_UNLESS,
     TERM_ENDS,
     TERM_NOT,
+    VAR_CONDITIONS,
     BackendRules,
     FrontendRules,
     RuleSet,
@@ -29,7 +32,8 @@ from fastlb.rules.table import Table
 FindBackend = Callable[[Said[str]], int]
 _VERDICTS = {
     Action.ACCEPT: Verdict.ACCEPT, Action.REJECT: Verdict.REJECT, Action.DROP: Verdict.DROP,
-    Action.CLOSE: Verdict.CLOSE,
+    Action.CLOSE: Verdict.CLOSE, Action.SET_VAR: Verdict.SET_VAR, Action.SET_FORMAT: Verdict.SET_FORMAT,
+    Action.UNSET_VAR: Verdict.UNSET_VAR,
 }  # fmt: skip
 
 
@@ -82,6 +86,17 @@ class RuleCompiler:
         text = "\n".join(line.text for line in proxy.rules.lines)
         files = "".join(self._files.digest(name) for name in re.split(r"[\s(),]+", text))
         return hashlib.sha256(f"{text}\n{files}".encode("utf-8", "surrogateescape")).hexdigest()
+
+    def shown(self, piece: LogPiece, proxy: Proxy) -> LogPiece:
+        """A piece of a log line, with the place of its sample in the table, if it has one."""
+        if piece.sample is None:
+            return piece
+        self._used = True
+        try:
+            return replace(piece, offset=self._table.words(*self._tests.sample(piece.sample, proxy.name)))
+        except ConfigError as failure:
+            self._report.caught(failure)
+            return piece
 
     def table(self) -> bytes:
         """Empty when no proxy has a rule."""
@@ -168,9 +183,20 @@ class _Section:
         if rule.pieces:
             pieces = [word for piece in rule.pieces for word in self._piece(piece)]
             return Verdict.USE_NAMED, flags, terms, count, self._table.words(*pieces), len(rule.pieces)
+        if rule.assign is not None:
+            return _VERDICTS[rule.action], flags, terms, count, self._table.words(*self._assign(rule.assign)), 0
         if rule.action is Action.USE:
             return Verdict.USE, flags, terms, count, self._target(rule, self._proxy, server=server), 0
         return _VERDICTS[rule.action], flags, terms, count, 0, 0
+
+    def _assign(self, assign: Assign) -> tuple[int, ...]:
+        """The words of a rule_assign."""
+        flags = 0
+        for condition in assign.conditions:
+            flags |= VAR_CONDITIONS[condition]
+        pieces = [word for piece in assign.pieces for word in self._piece(piece)]
+        sample = self._tests.sample(assign.sample, self._proxy.name) if assign.sample else (0,) * 5
+        return self._tests.variable(assign.variable), flags, self._table.words(*pieces), len(assign.pieces), *sample
 
     def _condition(self, condition: Condition | None) -> tuple[int, int, int]:
         """(flags of the rule, offset of its terms, how many)."""

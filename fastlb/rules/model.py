@@ -78,6 +78,7 @@ class Fetch(IntEnum):
     SRV_IS_UP = 19
     SRV_CONN = 20
     SRV_QUEUE = 21
+    VAR = 120
     RES_LEN = 0x107  # of what the server sends: the fetch that looks at the client's bytes so, and 0x100
     RES_PAYLOAD = 0x108
     RES_SSL_HELLO_TYPE = 0x109
@@ -105,6 +106,9 @@ class Convert(IntEnum):
     MAP = 3
     FIELD = 4
     WORD = 5
+    TO_TEXT = 20
+    TO_NUMBER = 22
+    TO_ADDRESS = 23
 
 
 class Verdict(IntEnum):
@@ -114,6 +118,9 @@ class Verdict(IntEnum):
     USE_NAMED = 3
     DROP = 4
     CLOSE = 5
+    SET_VAR = 80
+    SET_FORMAT = 81
+    UNSET_VAR = 82
 
 
 NO_INDEX = 0xFFFFFFFF
@@ -121,4 +128,8 @@ TEST_NO_CASE = 1
 TERM_NOT = 1
 TERM_ENDS = 2  # the last of its alternative
 RULE_ALWAYS = 1
+VAR_SCOPES = {"sess": 0, "txn": 1, "req": 2, "res": 3}
+VAR_CONDITIONS = {
+    "ifexists": 1, "ifset": 1, "ifnotexists": 2, "ifnotset": 2, "ifempty": 4, "ifnotempty": 8, "ifgt": 16, "iflt": 32,
+}  # fmt: skip
 RULE_UNLESS = 2

@@ -11,12 +11,13 @@ from fastlb.config.samples import MAPS
 from fastlb.config.suggest import did_you_mean
 from fastlb.rules import patterns
 from fastlb.rules.files import Files
-from fastlb.rules.model import NO_INDEX, TEST_NO_CASE, Convert, Fetch, Match
+from fastlb.rules.model import NO_INDEX, TEST_NO_CASE, VAR_SCOPES, Convert, Fetch, Match
 from fastlb.rules.segments import Range
 from fastlb.rules.table import Table
 
 MAX_SEARCHED = 1000
 _SEARCHED = {Match.SUB: b"", Match.DIR: b"/?", Match.DOM: b"/?.:"}
+_CASTS = {"to text": Convert.TO_TEXT, "to number": Convert.TO_NUMBER, "to address": Convert.TO_ADDRESS}
 _BACKEND, _FRONTEND, _SERVER = "backend", "frontend", "server"
 _REFERS = {
     Fetch.NBSRV: _BACKEND, Fetch.BE_CONN: _BACKEND, Fetch.BE_CONN_FREE: _BACKEND, Fetch.QUEUE: _BACKEND,
@@ -44,6 +45,7 @@ class TestCompiler:
         self._resolve = resolve
         self._report = report
         self._maps: dict[tuple[str, str], int] = {}
+        self._variables: dict[str, int] = {}
 
     def test(self, test: Test, proxy: str) -> tuple[int, ...]:
         """The words of a rule_test. ``proxy`` is whose line it is."""
@@ -61,6 +63,8 @@ class TestCompiler:
 
     def _arguments(self, fetch: Fetch, part: Part, proxy: str) -> tuple[int, int]:
         what = _REFERS.get(fetch)
+        if fetch is Fetch.VAR:
+            return self._variable(*part.arguments)
         if fetch is Fetch.RES_PAYLOAD_LV:
             return _length_value(*part.arguments)
         if what is None:
@@ -75,6 +79,15 @@ class TestCompiler:
             raise ConfigError(part.location, message, did_you_mean(name, numbers))
         return numbers[name], 0
 
+    def variable(self, name: str) -> int:
+        """The number of a variable, of all sections."""
+        scope, _, rest = name.partition(".")
+        return self._variables.setdefault(rest, len(self._variables)) << 2 | VAR_SCOPES[scope]
+
+    def _variable(self, name: str, default: str | None = None) -> tuple[int, int]:
+        text = NO_INDEX if default is None else self._table.value(default.encode("utf-8", "surrogateescape"))
+        return self.variable(name), text
+
     def _converter(self, part: Part) -> tuple[int, ...]:
         if part.name in MAPS:
             match = Match[MAPS[part.name].upper()]
@@ -85,6 +98,8 @@ class TestCompiler:
             number, delimiters = part.arguments
             text = self._table.text(delimiters.encode("utf-8", "surrogateescape"))
             return Convert[part.name.upper()], 0, NO_INDEX, int(number) & 0xFFFFFFFF, 0, *text, 0
+        if part.name in _CASTS:
+            return _CASTS[part.name], 0, NO_INDEX, 0, 0, NO_INDEX, 0, 0
         bits = (*map(int, part.arguments), 128)[:2] if part.arguments else (0, 0)
         return Convert[part.name.upper()], 0, NO_INDEX, *bits, NO_INDEX, 0, 0
 

@@ -211,6 +211,18 @@ tcp-request content reject if WAIT_END|tcp-request content|tcp-request nosuch|tc
 tcp-request connection reject if { src 1.1.1.1 }|tcp-request connection reject if { req.len gt 0 }
 tcp-request connection accept foo|tcp-request connection
 tcp-response content accept|tcp-response inspect-delay 5s
+tcp-request content set-var(txn.a) src|tcp-request content set-var(txn.a) src if TRUE|tcp-request content set-var(a) src
+tcp-request content set-var(txn.a-b) src|tcp-request content set-var(txn.) src|tcp-request content set-var(txn.a)
+tcp-request content set-var(txn.a,ifexists) src|tcp-request content set-var(txn.a,foo) src|tcp-request content set-var
+tcp-request content set-var-fmt(txn.a) %[src]x|tcp-request content set-var-fmt(txn.a) "a %[src]" if TRUE
+tcp-request content set-var-fmt(txn.a) %[nosuch]|log-format "%[req.len]"
+tcp-request content unset-var(txn.a)|tcp-request content unset-var(txn.a) x|tcp-request content unset-var txn.a
+tcp-request connection set-var(sess.a) src|tcp-request session set-var(sess.a) src
+tcp-request connection set-var(sess.a) req.len|tcp-request content set-var(txn.a) nosuch
+acl a var(txn.a) -m str x|acl a var(txn.a) x|acl a var(txn.a) -m int 5|acl a var(txn.a),lower x
+acl a var(nosuch) -m int 5|acl a var(txn.a,b) -m str b|use_backend %[var(txn.a)]|acl a var -m int 5
+log-format "%[var(txn.a)] %[src,ipmask(24)]"
+log-format "%[var(nosuch.a)]"|log-format "%[var(txn.a),upper]"
 tcp-request connection silent-drop|tcp-request session silent-drop if TRUE|tcp-request content silent-drop foo
 tcp-request session reject if { src 1.1.1.1 }|tcp-request session accept unless TRUE|tcp-request session reject foo
 tcp-request session
@@ -222,6 +234,7 @@ tcp-response content accept|tcp-response content reject if TRUE|tcp-response con
 tcp-response content silent-drop unless { res.payload(0,4) -m str abcd }|tcp-response content nosuch
 tcp-response content|tcp-response|tcp-response nosuch
 tcp-response inspect-delay 5s|tcp-response inspect-delay|tcp-response inspect-delay 5x
+tcp-response content set-var(res.a) res.len|tcp-response content unset-var(txn.a) if TRUE
 tcp-response content accept if { res.payload_lv(0,2) -m found }|acl a res.payload_lv(0,2,-1) -m str a
 acl a res.payload_lv(0,2,+1) -m str a|acl a res.payload_lv(0,2,5) -m str a|acl a res.payload_lv(0,0) -m str a
 acl a res.payload_lv(0) -m str a|acl a rep_ssl_hello_type 2|acl a res.ssl_hello_type 2|acl a res.payload(0,2) 1603
@@ -266,6 +279,8 @@ backlog 0|backlog x|bind :18081 mss 50|bind :18081 mss -40|bind /x interface lo|
 bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
 log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hr"
 log-format "%ST"|log-format "%ID"|log-format "%sslv"|log-format "%tsc"|log-format "%[src,lower]"|log-format "%[date(5)]"
+tcp-request content set-var-fmt(txn.a) %ci|tcp-request content set-var(proc.a) src
+tcp-request content set-var-fmt(txn.a)
 clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 """
 STRICTER_BACKEND = """

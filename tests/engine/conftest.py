@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from engine_judge import Judge
 from engine_peers import Handler
 from system.harness.scale import Scale
 
@@ -49,3 +50,16 @@ def serve() -> Iterator[Callable[[Handler], int]]:
 def scale(record_property: Callable[[str, object], None]) -> Scale:
     """Scales counts by FASTLB_SCALE; the summary says what was really run."""
     return Scale(lambda note: record_property("scale", note))
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Iterator[object]:
+    judges = []
+
+    def make(rules: str) -> Judge:
+        judges.append(Judge(tmp_path, rules))
+        return judges[-1]
+
+    yield make
+    for one in judges:
+        one.close()
