@@ -92,7 +92,8 @@ def lines(config: Config, plan: Plan, settings: Settings) -> Iterator[str]:
             yield from _written(1, _frontend(frontends[proxy.location], merged, plan, settings))
         if proxy.location in backends:
             yield from _written(1, _backend(backends[proxy.location], merged, proxy.location in frontends))
-        yield from _written(1, (Row(line.text, _place(line.location)) for line in proxy.rules.lines))
+        rules = (*proxy.inherited.rules.lines, *proxy.rules.lines)
+        yield from _written(1, (Row(line.text, _place(line.location)) for line in rules))
         yield from _written(1, _logs(merged.settings.logs))
         if proxy.location in frontends:
             yield from _binds(frontends[proxy.location], merged, plan)

@@ -84,14 +84,17 @@ cdef void inspect_switch(worker_t *w, session_t *s, look_t *look) noexcept nogil
 
 
 cdef void inspect_server(worker_t *w, session_t *s, look_t *look) noexcept nogil:
-    # "use-server": the first that applies and whose server is usable.
+    # "use-server": the first that applies and whose server is usable. A name that nobody has ends the search.
     cdef const rule_t *rule = <const rule_t *>(plan_rules(s.plan) + s.backend.server_rules.offset)
     cdef plan_server *server
-    cdef uint32_t i
+    cdef uint32_t i, index
     look.final = 1
     for i in range(s.backend.server_rules.count):
         if rule_answer(look, &rule[i]) == ANSWER_YES:
-            server = plan_server_at(s.plan, rule[i].argument)
+            index = rule_server(look, &rule[i])
+            if index == NO_INDEX:
+                return
+            server = plan_server_at(s.plan, index)
             if server_up(w, server):
                 w.colds[session_index(w, s)].pinned = server
                 s.rules = RULES_PINNED

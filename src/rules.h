@@ -87,7 +87,7 @@ struct rule_set {
 /* The table begins with this. */
 struct rule_head {
     uint32_t backends; /* rule_names: of each backend its number */
-    uint32_t unused;
+    uint32_t servers; /* rule_names: of each "backend/server" its number, where a rule makes such a name; or 0 */
 };
 
 struct rule {
@@ -95,7 +95,7 @@ struct rule {
     uint32_t flags;
     uint32_t terms;
     uint32_t term_count;
-    uint32_t argument; /* USE: number of the backend or server; USE_NAMED: offset of the pieces; else of what it does */
+    uint32_t argument; /* USE: number of the backend or server; USE_NAMED: offset of the pieces of a name; else of what it does */
     uint32_t piece_count;
 };
 

@@ -88,6 +88,7 @@ cdef extern from "rules.h" nogil:
 
     ctypedef struct rule_head "struct rule_head":
         uint32_t backends
+        uint32_t servers
 
     ctypedef struct rule_t "struct rule":
         uint32_t action

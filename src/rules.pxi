@@ -139,14 +139,22 @@ cdef uint32_t piece_put(look_t *look, const rule_piece *piece, uint8_t *name, ui
     return v.size
 
 
-cdef uint32_t rule_backend(look_t *look, const rule_t *rule) noexcept nogil:
-    # The number of the backend that the rule means, or NO_INDEX: a name made at run time that nobody has.
+cdef uint32_t rule_target(look_t *look, const rule_t *rule, uint32_t names) noexcept nogil:
+    # The number of the backend or server that the rule means, or NO_INDEX: a name made at run time that nobody has.
     cdef const uint8_t *table = plan_rules(look.plan)
     cdef const rule_piece *pieces = <const rule_piece *>(table + rule.argument)
-    cdef uint8_t name[256]
+    cdef uint8_t name[512]
     cdef uint32_t i, size = 0
     if rule.action == RULE_USE:
         return rule.argument
     for i in range(rule.piece_count):
         size += piece_put(look, &pieces[i], name + size, sizeof(name) - size)
-    return names_equal(table, (<const rule_head *>table).backends, name, size)
+    return names_equal(table, names, name, size)
+
+
+cdef uint32_t rule_backend(look_t *look, const rule_t *rule) noexcept nogil:
+    return rule_target(look, rule, (<const rule_head *>plan_rules(look.plan)).backends)
+
+
+cdef uint32_t rule_server(look_t *look, const rule_t *rule) noexcept nogil:
+    return rule_target(look, rule, (<const rule_head *>plan_rules(look.plan)).servers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from fastlb.config import known
@@ -16,6 +17,8 @@ from fastlb.config.limits import Counts
 from fastlb.config.names import check_name
 from fastlb.config.proxykeywords import PROXY_KEYWORDS, parse_proxy_statement
 from fastlb.config.proxysection import ProxySection
+from fastlb.config.rulekeywords import check_inherited
+from fastlb.config.ruletree import NO_RULES
 from fastlb.config.suggest import did_you_mean
 from fastlb.config.tree import Config, Proxy, Settings, merged_settings
 
@@ -110,6 +113,7 @@ class Parser:
         name = "" if word is None or word.text == "from" else self._name(args.need("a name"), "defaults section")
         self._counts.add("defaults sections", 1, args.location)
         inherited = self._inherited(args) if args.peek() else Settings()
+        inherited = self._checked(inherited, "defaults", args)
         return self._begin(ProxySection("defaults", name, args.location, inherited, self._counts))
 
     def _open_proxy(self, args: Args) -> Statement:
@@ -126,6 +130,7 @@ class Parser:
             )
             args.words = args.words[: args.at]
         inherited = self._inherited(args) if args.peek() else self._defaults
+        inherited = self._checked(inherited, kind, args)
         return self._begin(ProxySection(kind, name, args.location, inherited, self._counts))
 
     def _name(self, word: Word, what: str) -> str:
@@ -151,6 +156,15 @@ class Parser:
             hint = did_you_mean(word.text, self._named)
             self._report.error(word.location, f"no 'defaults' section above is named {quote(word.text)}", hint)
         return Settings()
+
+    def _checked(self, inherited: Settings, kind: str, args: Args) -> Settings:
+        """Without rules that this kind of section cannot have, which is an error."""
+        try:
+            check_inherited(kind, inherited.rules, args.location)
+        except ConfigError as failure:
+            self._report.caught(failure)
+            return replace(inherited, rules=NO_RULES)
+        return inherited
 
     def _begin(self, section: ProxySection) -> Statement:
         self._open = section

@@ -11,6 +11,7 @@ from fastlb.config.args import Args
 from fastlb.config.errors import Location, quote
 from fastlb.config.limits import Counts, check_logs
 from fastlb.config.ruleline import RuleLines
+from fastlb.config.ruletree import NO_RULES
 from fastlb.config.tree import (
     NO_OPTIONS,
     BindLine,
@@ -88,7 +89,14 @@ class ProxySection:
         self.server_options = merged_options(options, self.server_options)
 
     def settings(self) -> Settings:
-        return Settings(server_options=self.server_options, logs=tuple(self._logs), no_log=self._no_log, **self._values)
+        """What it says; the rules are among it in ``defaults`` alone, which are for others."""
+        return Settings(
+            server_options=self.server_options,
+            logs=tuple(self._logs),
+            no_log=self._no_log,
+            rules=self.rules.result() if self.kind == "defaults" else NO_RULES,
+            **self._values,
+        )
 
     def proxy(self) -> Proxy:
         return Proxy(

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from fastlb.config.args import Args
-from fastlb.config.errors import ConfigError, quote
+from fastlb.config.errors import ConfigError, Location, quote
 from fastlb.config.keywords import Keyword
 from fastlb.config.proxysection import PLACES, ProxyKeyword, ProxySection, Side
 from fastlb.config.ruleline import TCP_REQUEST, TCP_RESPONSE
+from fastlb.config.ruletree import ProxyRules
+
+
+def _check_place(section: ProxySection, args: Args) -> None:
+    """Raises ConfigError in a ``defaults`` section that has no name."""
+    if section.kind == "defaults" and not section.name:
+        message = f"{quote(args.words[0].text)} is not allowed in a 'defaults' section without a name"
+        raise ConfigError(args.location, message, "give it one, and write 'from NAME' behind the names of its users")
+
+
+def check_inherited(kind: str, rules: ProxyRules, where: Location) -> None:
+    """Raises ConfigError for rules that such a section cannot inherit: as in HAProxy, none of the other side."""
+    unusable = {
+        "defaults": (*rules.connection, *rules.session, *rules.content, *rules.answer),
+        "listen": (*rules.connection, *rules.session, *rules.content, *rules.answer),
+        "frontend": rules.answer,
+        "backend": (*rules.connection, *rules.session),
+    }[kind]
+    if unusable:
+        message = f"a {kind!r} section cannot inherit the rule at {unusable[0].location}"
+        raise ConfigError(where, message, "rules of 'defaults' are for 'frontend' or for 'backend' sections")
 
 
 def acl(section: ProxySection, args: Args) -> None:
     """``acl name sample flags values``."""
+    _check_place(section, args)
     section.rules.add_acl(args)
 
 
@@ -26,6 +48,7 @@ def use_server(section: ProxySection, args: Args) -> None:
 
 def tcp_request(section: ProxySection, args: Args) -> None:
     """``tcp-request``, and what kind of rule follows."""
+    _check_place(section, args)
     word = args.need(f"a kind of rule: one of {', '.join(TCP_REQUEST.supported)}")
     add = TCP_REQUEST.find(word, args.report)
     assert add is not None  # the table ignores nothing
@@ -37,6 +60,7 @@ def tcp_request(section: ProxySection, args: Args) -> None:
 
 def tcp_response(section: ProxySection, args: Args) -> None:
     """``tcp-response``, and what kind of rule follows."""
+    _check_place(section, args)
     word = args.need(f"a kind of rule: one of {', '.join(TCP_RESPONSE.supported)}")
     add = TCP_RESPONSE.find(word, args.report)
     assert add is not None  # the table ignores nothing
@@ -45,17 +69,17 @@ def tcp_response(section: ProxySection, args: Args) -> None:
 
 RULE_KEYWORDS: dict[str, Keyword[ProxyKeyword]] = {
     "acl": Keyword(
-        ProxyKeyword(acl, in_defaults=False),
+        ProxyKeyword(acl),
         "name sample [flags] [value …]",
         "a name for a test of the connection, for the conditions of rules",
     ),
     "tcp-request": Keyword(
-        ProxyKeyword(tcp_request, in_defaults=False),
+        ProxyKeyword(tcp_request),
         "connection|session|content accept|reject|silent-drop [condition]",
         "who is let in; 'tcp-request inspect-delay time': how long what a client sends is waited for",
     ),
     "tcp-response": Keyword(
-        ProxyKeyword(tcp_response, Side.BACKEND, strict=True, in_defaults=False),
+        ProxyKeyword(tcp_response, Side.BACKEND, strict=True),
         "content accept|reject|close|silent-drop [condition]",
         "what becomes of what a server sends first; 'tcp-response inspect-delay time': how long it is waited for",
     ),

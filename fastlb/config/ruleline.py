@@ -102,10 +102,9 @@ class RuleLines:
     def add_server(self, args: Args) -> None:
         """``use-server NAME``: the server it goes to, while that one is usable."""
         word = args.need("the name of a server")
-        if "%" in word.text:
-            raise ConfigError(word.location, "the name of the server cannot be made at run time yet", "name a server")
         condition = parse_condition(args, self.names, required=True)
-        rule = Rule(Action.USE, condition, args.location, word)
+        pieces = parse_pieces(word, args) if "%" in word.text else ()
+        rule = Rule(Action.USE, condition, args.location, word, pieces)
         _warn_unknown(rule, self.names, args, _NO_ANSWER)
         self._add(self.servers, rule, args)
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from fastlb.config.errors import Location
 from fastlb.config.logpieces import LogPiece
-from fastlb.config.ruletree import ProxyRules
+from fastlb.config.ruletree import NO_RULES, ProxyRules
 
 T = TypeVar("T")
 
@@ -280,6 +280,7 @@ class Settings:
     server_options: ServerOptions = NO_OPTIONS
     logs: tuple[LogLine | LogGlobal, ...] = ()
     no_log: bool = False
+    rules: ProxyRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +383,7 @@ def merged_settings(own: Settings, base: Settings) -> Settings:
     changes["logs"] = own.logs if own.no_log else base.logs + own.logs
     changes["server_options"] = merged_options(own.server_options, base.server_options)
     changes["no_log"] = own.no_log or base.no_log
+    changes["rules"] = own.rules if own.rules.lines else base.rules
     return replace(base, **changes)
 
 

@@ -29,6 +29,8 @@ from fastlb.rules.patterns import Resolve
 from fastlb.rules.samples import Names, TestCompiler
 from fastlb.rules.table import Table
 
+_SETS = ("connection", "session", "content", "backends", "servers", "answer")
+RULE_WORDS = 6
 FindBackend = Callable[[Said[str]], int]
 _VERDICTS = {
     Action.ACCEPT: Verdict.ACCEPT, Action.REJECT: Verdict.REJECT, Action.DROP: Verdict.DROP,
@@ -48,42 +50,44 @@ class RuleCompiler:
         self._files = Files(report)
         self._tests = TestCompiler(self._table, names, self._files, resolve, report)
         self._used = False
+        self._names_servers = False
         self._done: dict[int, dict[str, RuleSet]] = {}
         self._reached: dict[str, set[int]] = {}
 
     def frontend(self, proxy: Proxy, own_backend: int) -> FrontendRules:
         """The rules of a proxy's client side; whether a session has to look is for the plan to say."""
-        rules, sets = proxy.rules, self._sets(proxy)
+        sets, inherited = self._sets(proxy), proxy.inherited.rules
         return FrontendRules(
-            inspect_ms=rules.inspect_delay_ms,
+            inspect_ms=proxy.rules.inspect_delay_ms or inherited.inspect_delay_ms,
             own_backend=own_backend,
             connection=sets["connection"],
             session=sets["session"],
             content=sets["content"],
             backends=sets["backends"],
-            drops=_drops(rules),
+            drops=_drops(proxy.rules) or _drops(inherited),
             reaches=tuple(sorted(self._reached.get(proxy.name, ()))),
             digest=self._digest(proxy),
         )
 
     def backend(self, proxy: Proxy) -> BackendRules:
         """The rules of a proxy's server side."""
-        sets = self._sets(proxy)
+        sets, inherited = self._sets(proxy), proxy.inherited.rules
         return BackendRules(
-            inspect_ms=proxy.rules.inspect_delay_ms,
+            inspect_ms=proxy.rules.inspect_delay_ms or inherited.inspect_delay_ms,
             content=sets["content"],
             servers=sets["servers"],
-            answer_ms=proxy.rules.answer_delay_ms,
+            answer_ms=proxy.rules.answer_delay_ms or inherited.answer_delay_ms,
             answer=sets["answer"],
-            drops=_drops(proxy.rules),
+            drops=_drops(proxy.rules) or _drops(inherited),
             digest=self._digest(proxy),
         )
 
     def _digest(self, proxy: Proxy) -> str:
         """Of a section's lines, and of the files whose names stand in them."""
-        if not proxy.rules.lines:
+        lines = (*proxy.inherited.rules.lines, *proxy.rules.lines)
+        if not lines:
             return ""
-        text = "\n".join(line.text for line in proxy.rules.lines)
+        text = "\n".join(line.text for line in lines)
         files = "".join(self._files.digest(name) for name in re.split(r"[\s(),]+", text))
         return hashlib.sha256(f"{text}\n{files}".encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -102,16 +106,24 @@ class RuleCompiler:
         """Empty when no proxy has a rule."""
         if not self._used:
             return b""
-        return self._table.finish([name.encode("utf-8", "surrogateescape") for name in self._names.backends])
+        names = [self._names.backends, self._names.servers if self._names_servers else {}]
+        return self._table.finish(*([name.encode("utf-8", "surrogateescape") for name in one] for one in names))
 
     def _sets(self, proxy: Proxy) -> dict[str, RuleSet]:
         """Each set of rules of a section; a ``listen`` is asked for twice and compiled once."""
         done = self._done.get(id(proxy))
         if done is None:
-            section = _Section(proxy, self._table, self._tests, self._target, self._report)
-            done = self._done[id(proxy)] = section.sets()
+            rules = (proxy.inherited.rules, proxy.rules)
+            parts = [_Rules(proxy, one, self._table, self._tests, self._target, self._report) for one in rules]
+            done = self._done[id(proxy)] = {name: self._set([part.words(name) for part in parts]) for name in _SETS}
             self._used |= any(found.size for found in done.values())
+            self._names_servers |= any(part.names_servers for part in parts)
         return done
+
+    def _set(self, parts: list[list[int]]) -> RuleSet:
+        """The rules of ``defaults`` come first."""
+        words = [word for part in parts for word in part]
+        return RuleSet(self._table.words(*words), len(words) // RULE_WORDS) if words else EMPTY
 
     def _target(self, rule: Rule, proxy: Proxy, *, server: bool) -> int:
         word = rule.target
@@ -132,23 +144,36 @@ def _drops(rules: ProxyRules) -> bool:
     return any(rule.action is Action.DROP for one in sets for rule in one)
 
 
-class _Section:
-    """The rules of one section."""
+class _Rules:
+    """The rules of one section, or those that it inherits: with ACLs of their own."""
 
     def __init__(
-        self, proxy: Proxy, table: Table, tests: TestCompiler, target: Callable[..., int], report: Report
+        self,
+        proxy: Proxy,
+        rules: ProxyRules,
+        table: Table,
+        tests: TestCompiler,
+        target: Callable[..., int],
+        report: Report,
     ) -> None:
         self._proxy = proxy
+        self._rules = rules
         self._table = table
         self._tests = tests
         self._target = target
         self._report = report
-        self._acls = self._named(proxy.rules)
+        self._acls = self._named(rules)
+        self.names_servers = False
 
-    def sets(self) -> dict[str, RuleSet]:
-        rules = self._proxy.rules
-        names = ("connection", "session", "content", "backends", "servers", "answer")
-        return {name: self._set(getattr(rules, name), server=name == "servers") for name in names}
+    def words(self, name: str) -> list[int]:
+        """The rules of one set, RULE_WORDS each."""
+        words: list[int] = []
+        for rule in getattr(self._rules, name):
+            try:
+                words += self._rule(rule, server=name == "servers")
+            except ConfigError as failure:
+                self._report.caught(failure)
+        return words
 
     def _named(self, rules: ProxyRules) -> Mapping[str, tuple[int, int]]:
         """(offset, count) of the tests of each ACL, whether a rule names it or not: all its errors are told."""
@@ -166,23 +191,14 @@ class _Section:
                 self._report.caught(failure)
         return self._table.words(*words), len(tests)
 
-    def _set(self, rules: Sequence[Rule], *, server: bool) -> RuleSet:
-        if not rules:
-            return EMPTY
-        words: list[int] = []
-        for rule in rules:
-            try:
-                words += self._rule(rule, server=server)
-            except ConfigError as failure:
-                self._report.caught(failure)
-        return RuleSet(self._table.words(*words), len(rules))
-
     def _rule(self, rule: Rule, *, server: bool) -> tuple[int, ...]:
         """The words of a rule."""
         flags, terms, count = self._condition(rule.condition)
         if rule.pieces:
-            pieces = [word for piece in rule.pieces for word in self._piece(piece)]
-            return Verdict.USE_NAMED, flags, terms, count, self._table.words(*pieces), len(rule.pieces)
+            parts = (Piece(f"{self._proxy.name}/"), *rule.pieces) if server else rule.pieces
+            self.names_servers |= server
+            pieces = [word for piece in parts for word in self._piece(piece)]
+            return Verdict.USE_NAMED, flags, terms, count, self._table.words(*pieces), len(parts)
         if rule.assign is not None:
             return _VERDICTS[rule.action], flags, terms, count, self._table.words(*self._assign(rule.assign)), 0
         if rule.action is Action.USE:

@@ -10,17 +10,19 @@ from fastlb.rules.segments import Range, segments
 
 
 class Table:
-    """Grows while rules are compiled. Its first word is the offset of the names of all backends."""
+    """Grows while rules are compiled. It begins with a rule_head: names of all backends and, if need be, servers."""
 
     def __init__(self) -> None:
         self._bytes = bytearray(8)
         self._texts: dict[bytes, int] = {}
         self._values: dict[bytes, int] = {}
 
-    def finish(self, backends: Sequence[bytes]) -> bytes:
-        """All of it; ``backends`` are the names in the order of their numbers."""
-        offset = self.names(Match.STR, list(zip(backends, range(len(backends)), strict=True)))
-        self._bytes[:4] = struct.pack("=I", offset)
+    def finish(self, backends: Sequence[bytes], servers: Sequence[bytes] = ()) -> bytes:
+        """All of it; the names are in the order of their numbers."""
+        head = [
+            self.names(Match.STR, list(zip(names, range(len(names)), strict=True))) for names in (backends, servers)
+        ]
+        self._bytes[:8] = struct.pack("=II", *head)
         return bytes(self._bytes)
 
     def add(self, data: bytes) -> int:

@@ -181,6 +181,28 @@ AGREED_SECTIONS = [
     f"{FRONTEND}{BACKEND}defaults\n description a\n",
     f"{FRONTEND}{BACKEND}defaults\n id 3\n",
     f"{FRONTEND}{BACKEND}defaults\n disabled\nfrontend g\n bind :18080\n",
+    *(
+        f"{FRONTEND}{BACKEND}defaults x\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n {line}\n"
+        f"{kind} p from x\n {more}\n"
+        for kind, more in (
+            ("frontend", "bind :18085"),
+            ("backend", "server s 127.0.0.1:80"),
+            ("listen", "bind :18085"),
+            ("defaults", ""),
+        )
+        for line in (
+            "acl a src 1.1.1.1",
+            "tcp-request connection reject",
+            "tcp-request session reject if TRUE",
+            "tcp-request content reject",
+            "tcp-response content reject",
+            "tcp-request inspect-delay 5s",
+            "tcp-response inspect-delay 5s",
+            "use_backend b",
+            "use-server s if TRUE",
+            "acl a nosuch",
+        )
+    ),
     f"{FRONTEND}{BACKEND}backend with-a.long:name_9\n server s.1:x 1.2.3.4:80\n",
 ]
 
@@ -228,6 +250,7 @@ tcp-request session reject if { src 1.1.1.1 }|tcp-request session accept unless 
 tcp-request session
 """
 AGREED_RULES_BACKEND = """
+use-server %[src] if TRUE|use-server %[src]|use-server s%[src_port] if TRUE|use-server %[nosuch] if TRUE
 use-server s if TRUE|use-server s|use-server x if TRUE|use-server s unless TRUE|use-server|use-server s foo
 tcp-request content reject if TRUE|tcp-request connection reject|tcp-request inspect-delay 1s|acl a nbsrv lt 1
 tcp-response content accept|tcp-response content reject if TRUE|tcp-response content close if { res.len gt 5 }

@@ -56,8 +56,8 @@ def scale(record_property: Callable[[str, object], None]) -> Scale:
 def judge(tmp_path: Path) -> Iterator[object]:
     judges = []
 
-    def make(rules: str) -> Judge:
-        judges.append(Judge(tmp_path, rules))
+    def make(rules: str, inherited: str = "") -> Judge:
+        judges.append(Judge(tmp_path, rules, inherited))
         return judges[-1]
 
     yield make

@@ -8,17 +8,20 @@ from pathlib import Path
 from fastlb import _engine
 from fastlb.plan.load import load
 
-DEFAULTS = "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
-BACKENDS = "".join(f"backend b{n}\n server s1 127.0.0.1:80\n server s2 127.0.0.1:81 backup\n" for n in range(4))
+DEFAULTS = "defaults d\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+BACKENDS = "".join(f"backend b{n} from d\n server s1 127.0.0.1:80\n server s2 127.0.0.1:81 backup\n" for n in range(4))
 
 
 class Judge:
     """An engine that knows a frontend with some rules."""
 
-    def __init__(self, directory: Path, rules: str) -> None:
+    def __init__(self, directory: Path, rules: str, inherited: str = "") -> None:
         path = directory / "lb.conf"
-        lines = "".join(f" {line.strip()}\n" for line in rules.strip().splitlines())
-        path.write_text(f"{DEFAULTS}frontend f\n bind 127.0.0.1:1\n{lines} default_backend b0\n{BACKENDS}")
+        lines, above = (
+            "".join(f" {line.strip()}\n" for line in one.strip().splitlines()) for one in (rules, inherited)
+        )
+        frontend = f"frontend f from own\n bind 127.0.0.1:1\n{lines} default_backend b0\n"
+        path.write_text(f"{DEFAULTS}defaults own from d\n{above}{frontend}{BACKENDS}")
         result = load([str(path)], environ={})
         assert result.plan is not None, result.diagnostics
         plan = result.plan

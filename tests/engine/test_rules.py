@@ -88,6 +88,23 @@ def test_session_rules_are_a_set_of_their_own(judge) -> None:
     assert (asked.enters("10.0.0.2"), asked.admits("10.0.0.2"), asked.admits("10.0.0.1")) == (False, True, False)
 
 
+def test_rules_of_defaults_come_first_with_acls_of_their_own(judge) -> None:
+    inherited = """
+        acl known src 10.0.0.0/8
+        tcp-request connection accept if known
+        tcp-request connection reject if { src 11.0.0.0/8 }
+        tcp-request content reject if { req.len 3 }
+    """
+    asked = judge("""
+        acl known src 12.0.0.0/8
+        tcp-request connection reject if { src 10.0.0.1 }
+        tcp-request connection reject if known
+        tcp-request content reject if { req.len 2 }
+    """, inherited)  # fmt: skip
+    assert [asked.admits(f"{n}.0.0.1") for n in (10, 11, 12, 13)] == [True, False, False, True]
+    assert [asked.content(bytes(n), final=True) for n in (1, 2, 3)] == ["accept", "reject", "reject"]
+
+
 def test_silent_drop_is_a_final_answer(judge) -> None:
     asked = judge("""
         tcp-request connection silent-drop if { src 10.0.0.1 }

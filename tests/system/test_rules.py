@@ -52,6 +52,7 @@ def test_tls_passes_through_to_the_server_that_the_client_names(balancer, peer, 
 def test_routes_by_address_by_map_and_to_a_server(balancer, peer, directory, ports):
     (directory / "nets").write_text("# offices\n127.0.0.2\n127.1.0.0/16\n")
     (directory / "sites").write_text("127.0.0.4 beta\n127.0.4.0/24 alpha\n127.0.4.9 nowhere\n")
+    (directory / "servers").write_text("127.0.1.1 a\n127.0.1.2 b\n127.0.1.3 nowhere\n127.0.1.4 down\n")
     servers = [(name, peer("banner", name)) for name in ("alpha", "beta", "gamma")]
     static, dynamic, direct = ports.take(), ports.take(), ports.take()
     balancer.start(f"""{BASE}
@@ -69,6 +70,7 @@ def test_routes_by_address_by_map_and_to_a_server(balancer, peer, directory, por
         default_backend gamma
     listen direct
         bind 127.0.0.1:{direct}
+        use-server %[src,map_ip({directory}/servers)] if {{ src 127.0.1.0/24 }}
         use-server b if {{ src 127.0.0.2 }}
         use-server down if TRUE
         use-server a unless {{ src 127.0.0.3 }}
@@ -90,6 +92,8 @@ def test_routes_by_address_by_map_and_to_a_server(balancer, peer, directory, por
         "gamma", "beta", "alpha", "gamma", "gamma",
     ]  # fmt: skip
     assert answers(direct, "127.0.0.1", "127.0.0.2", "127.0.0.3") == ["alpha", "beta", "gamma"]
+    named = [f"127.0.1.{n}" for n in range(1, 5)]
+    assert answers(direct, *named) == ["alpha", "beta", "gamma", "alpha"], "an unknown name ends the search"
 
 
 def test_behind_a_proxy_header_rules_look_at_the_declared_client(balancer, peer, ports):
