@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from fastlb import control, process, worker
+from fastlb import control, limits, process, worker
 from fastlb.listeners import Listener
 from fastlb.plan.model import Plan
 from fastlb.shm import Numbering
@@ -60,6 +60,7 @@ class Child:
             "generation": deployment.generation,
             "hard_stop_ms": deployment.plan.process.hard_stop_after_ms,
             "busy_polling": deployment.plan.process.busy_polling,
+            "pipes": limits.pipes(deployment.plan),
             "cpus": list(cpus),
         }
         answers.append(self._serve(commit, deployment, listeners))

@@ -12,13 +12,14 @@ from fastlb.spelling import destination_of, name_of, text_of
 
 # Of 'global': what a running service cannot change, and what it takes up only when it is started again.
 RESTART_ONLY = ("user", "uid", "gid", "groups", "chroot")
-AT_NEXT_START = ("nofile", "daemon", "pidfile")
+AT_NEXT_START = ("nofile", "fd_hard_limit", "dumpable", "quiet", "daemon", "pidfile")
 
 # What concerns only the next choice of a server, or the master itself; everything else belongs to the session.
 _AT_ONCE = {
     "maxconn", "weight", "backup", "disabled", "balance", "draws", "hashing", "hash_key", "allbackups", "description",
     "id", "guid", "backlog", "tfo", "defer_accept", "mode", "uid", "gid", "name", "minconn", "maxqueue", "fullconn",
     "slowstart_ms", "slowstart_new", "shutdown_when_down", "shutdown_backups_when_up", "track", "log_health_checks",
+    "rate_limit",
 }  # fmt: skip
 # Numbers of the plan, and what says nothing by itself.
 _NUMBERING = {"name", "location", "first_server", "server_count", "is_listen", "key", "frontend", "groups", "tracked"}

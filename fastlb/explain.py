@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from fastlb import limits
 from fastlb.config import tree
 from fastlb.config.errors import Location
+from fastlb.config.globaltree import Config
 from fastlb.config.logformat import format_text
 from fastlb.config.tree import (
     BindLine,
-    Config,
     Endpoint,
     EndpointKind,
     LogGlobal,
@@ -146,7 +146,7 @@ def _process(config: Config, plan: Plan, settings: Settings) -> Iterator[Row]:
 
 def _room(plan: Plan) -> str:
     try:
-        nofile = limits.raise_nofile(plan.process.nofile)
+        nofile = limits.raise_nofile(plan.process.nofile, plan.process.fd_hard_limit)
         return str(limits.fit(plan, limits.worker_count(plan), nofile).maxconn(plan))
     except limits.LimitError:
         return "none"

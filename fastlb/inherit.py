@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from pathlib import Path
 
 from fastlb.plan.model import Bind, Keepalive
 
 # ip(7), ipv6(7); Python has no names for most of them.
 _TRANSPARENT = {socket.AF_INET: (socket.IPPROTO_IP, 19), socket.AF_INET6: (socket.IPPROTO_IPV6, 75)}
+_SO_BUF_LOCK = 72  # socket(7): which sizes are not the kernel's to change, 1 for that of sending, 2 of receiving
+_BUFFERS = {
+    socket.SO_RCVBUF: (2, "/proc/sys/net/ipv4/tcp_rmem"),
+    socket.SO_SNDBUF: (1, "/proc/sys/net/ipv4/tcp_wmem"),
+}
 _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
 
 
@@ -21,8 +27,24 @@ def set_options(sock: socket.socket, bind: Bind) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # urgent data would block splice (P15)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, bind.mss)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, bind.user_timeout_ms)
+    _set_buffer(sock, socket.SO_RCVBUF, bind.rcvbuf)
+    _set_buffer(sock, socket.SO_SNDBUF, bind.sndbuf)
     _set_keepalive(sock, bind.keepalive)
     _set_transparent(sock, wanted=bind.transparent)
+
+
+def _set_buffer(sock: socket.socket, option: int, size: int) -> None:
+    """``size`` 0 gives a size that was set before back to the kernel (Linux 5.14; an older one leaves it as it is)."""
+    lock, file = _BUFFERS[option]
+    if size:
+        sock.setsockopt(socket.SOL_SOCKET, option, size)
+        return
+    with contextlib.suppress(OSError, ValueError):
+        locks = sock.getsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK)
+        if locks & lock:
+            usual = int(Path(file).read_text().split()[1])
+            sock.setsockopt(socket.SOL_SOCKET, option, usual // 2)  # which the kernel doubles
+            sock.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, locks & ~lock)
 
 
 def _set_keepalive(sock: socket.socket, keepalive: Keepalive | None) -> None:

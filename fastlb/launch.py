@@ -29,8 +29,9 @@ def _run(settings: Settings, ready: Callable[[], None]) -> int:
         result = asyncio.run(loading.load_apart(settings.paths, settings.reading))
     except loading.LoadError as error:
         return _refuse(str(error))
+    quiet = settings.quiet or (result.plan is not None and result.plan.process.quiet)
     for diagnostic in result.diagnostics:
-        if not settings.quiet or diagnostic.severity is Severity.ERROR:
+        if not quiet or diagnostic.severity is Severity.ERROR:
             _say(str(diagnostic))
     if result.plan is None:
         return _refuse("the configuration is not valid")

@@ -12,6 +12,7 @@ FDS_PER_SESSION = 2
 SPARE_FDS = 64  # standard streams, control, epoll, shared memory, the engine's reserve, and some air
 CEILING = 1 << 20  # an "unlimited" hard limit is a billion on some systems; no table of ours should follow it
 _PIPE_FDS = 2048
+_MOST_PIPES = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,17 @@ class Limits:
         )
 
 
+def refusal(plan: Plan, limit: Limits) -> str | None:
+    """Why a plan with ``strict-limits`` cannot be served, if so."""
+    if not plan.process.strict_limits:
+        return None
+    if limit.nofile < plan.process.nofile:
+        return f"'ulimit-n {plan.process.nofile}' is not possible, the limit is {limit.nofile} ('strict-limits')"
+    if warning := limit.warning(plan):
+        return f"{warning}; refused because of 'strict-limits'"
+    return None
+
+
 class LimitError(Exception):
     """The descriptor limit leaves no room for even a few connections."""
 
@@ -49,18 +61,28 @@ def allowed_cpus() -> list[int]:
 
 
 def worker_count(plan: Plan) -> int:
-    """Workers that a plan asks for: ``nbthread``, or one for each CPU."""
-    return plan.process.workers or len(allowed_cpus())
+    """Workers that a plan asks for: ``nbthread``, or one for each CPU; no more than ``thread-hard-limit``."""
+    workers = plan.process.workers or len(allowed_cpus())
+    return min(workers, plan.process.thread_hard_limit or workers)
 
 
-def raise_nofile(wanted: int) -> int:
-    """Raises the soft descriptor limit to ``wanted`` (0: the hard limit) and returns what it is then.
+def pipes(plan: Plan) -> tuple[int, int]:
+    """How many pipes each worker may have open, and the bytes of each (0: the engine's judgement)."""
+    process = plan.process
+    if not process.splice or process.maxpipes == 0:
+        return 0, 0
+    most = _MOST_PIPES if process.maxpipes is None else max(process.maxpipes // worker_count(plan), 1)
+    return min(most, _MOST_PIPES), process.pipesize
+
+
+def raise_nofile(wanted: int, ceiling: int = 0) -> int:
+    """Raises the soft descriptor limit to ``wanted`` and returns what it is then; 0 is the hard limit, or ``ceiling``.
 
     A wish above the hard limit needs CAP_SYS_RESOURCE; without it the hard limit is what there is.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
-    target = wanted or (CEILING if hard == unlimited else min(hard, CEILING))
+    target = wanted or min(CEILING if hard == unlimited else hard, CEILING, ceiling or CEILING)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (target, target if hard == unlimited else max(target, hard)))
     except (ValueError, OSError):

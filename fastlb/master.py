@@ -6,6 +6,7 @@ It is one thread with one asyncio loop, for ever: it forks, and a fork takes alo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Master:
         self._ending: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._succession: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
         self._ended = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
         commands: dict[str, admin.Command] = {
@@ -124,7 +126,7 @@ class Master:
         self._lock.take_over()
         await self._admin.open()
         pidfile.write(self._pidfile)
-        if not self._start.settings.quiet:
+        if not (self._start.settings.quiet or self._plan.process.quiet):
             for line in banner.lines(self._service, startup.warnings(self._service)):
                 self._start.say(line)
             self._start.say("fastlb: ready")
@@ -205,6 +207,7 @@ class Master:
         if self._ending is None:
             self._ending = asyncio.ensure_future(self._finish(how))
         elif how == "stop":
+            self._hurry.set()
             self._stopping = asyncio.ensure_future(self._service.crew.stop())
         return self._ending
 
@@ -216,11 +219,18 @@ class Master:
         try:
             await self._reloader.finish()
             if how == "drain":
+                await self._be_graceful()
                 await self._empty()
         finally:
             await service.crew.stop()
             service.say(_NOTICE, "stopped")
             self._ended.set()
+
+    async def _be_graceful(self) -> None:
+        """``grace``: connections are accepted as before, while whoever asks is told that the service stops."""
+        if grace_ms := self._plan.process.grace_ms:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), grace_ms / 1000)
 
     async def _empty(self) -> None:
         """Returns when the last session has ended, or hard-stop-after has passed."""

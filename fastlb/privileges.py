@@ -51,7 +51,8 @@ class Identity:
     """Who a worker becomes. None keeps what the master has.
 
     ``transparent``: it may connect from addresses that this machine does not have (``usesrc``). That is CAP_NET_RAW;
-    what else it would be good for, raw sockets, seccomp takes away again.
+    what else it would be good for, raw sockets, seccomp takes away again. ``dumpable``: it leaves a core file where it
+    crashes, and others of its user may look into it.
     """
 
     uid: int | None = None
@@ -59,11 +60,12 @@ class Identity:
     groups: tuple[int, ...] = ()
     chroot: str | None = None
     transparent: bool = False
+    dumpable: bool = False
 
     @classmethod
     def of(cls, process: Process, *, transparent: bool = False) -> Identity:
         """The identity that a configuration's ``global`` section asks for."""
-        return cls(process.uid, process.gid, process.groups, process.chroot, transparent)
+        return cls(process.uid, process.gid, process.groups, process.chroot, transparent, process.dumpable)
 
     @property
     def capabilities(self) -> linux.Capabilities:
@@ -108,8 +110,8 @@ def drop(identity: Identity, *, write_files: bool = False, bpf_maps: bool = Fals
         _become(identity)
         linux.set_capabilities(identity.capabilities)
         _verify(identity)  # before seccomp, which would answer in the kernel's place
-        linux.prctl(linux.PR_SET_DUMPABLE, 0)
-        _limit(write_files=write_files)
+        linux.prctl(linux.PR_SET_DUMPABLE, int(identity.dumpable))
+        _limit(write_files=write_files, dump=identity.dumpable)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
         if seccomp.supported():
             program = seccomp.program(
@@ -156,9 +158,14 @@ def _become(identity: Identity) -> None:
         os.setresuid(identity.uid, identity.uid, identity.uid)
 
 
-def _limit(*, write_files: bool) -> None:
-    limits = [resource.RLIMIT_NPROC, resource.RLIMIT_CORE]
-    if not write_files:
+def _limit(*, write_files: bool, dump: bool) -> None:
+    limits = [resource.RLIMIT_NPROC]
+    if dump:
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    else:
+        limits.append(resource.RLIMIT_CORE)
+    if not write_files and not dump:
         limits.append(resource.RLIMIT_FSIZE)
     for limit in limits:
         resource.setrlimit(limit, (0, 0))

@@ -178,6 +178,8 @@ def refuse_restart_only(service: Service, new: Plan) -> None:
         raise ReloadError(reason)
     if source.needs_privilege(new) and not service.crew.transparent:
         raise ReloadError("the first 'usesrc' needs a restart: the workers that run have no privilege for it")
+    if reason := limits.refusal(new, service.limits):
+        raise ReloadError(reason)
     if limits.worker_count(new) > _engine.MAX_WORKERS:
         raise ReloadError(f"nbthread {limits.worker_count(new)}: there is room for {_engine.MAX_WORKERS} workers")
 

@@ -89,10 +89,12 @@ class SharedState:
         """
         numbering = self.reserve(plan)
         for slot, frontend in zip(numbering.frontends, plan.frontends, strict=True):
-            self.view.set_frontend_limit(slot, frontend.maxconn)
+            self.view.set_frontend_limit(slot, frontend.maxconn, frontend.rate_limit)
         for slot, fullconn in zip(numbering.backends, fullconns(plan, service_maxconn), strict=True):
             self.view.set_backend_fullconn(slot, fullconn)
-        self.view.set_process_limit(service_maxconn)
+        rates = plan.process.maxconnrate, plan.process.maxsessrate
+        limited = any(rates) or any(frontend.rate_limit for frontend in plan.frontends)
+        self.view.set_process_limit(service_maxconn, *rates, limited)
         return numbering
 
     def collect(self, live: Sequence[tuple[Plan, Numbering]]) -> None:

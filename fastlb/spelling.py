@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from fastlb.config.proxykeywords import TIMEOUTS
 from fastlb.config.proxyoptions import OPTIONS
+from fastlb.config.timeouts import TIMEOUTS
 from fastlb.plan.model import Backend, Check, Frontend, Server, SessionLog
 
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
@@ -21,6 +21,7 @@ _NAMES = {
     "log_hostname": "log-send-hostname",
     "user_timeout_ms": "tcp-ut",
     "read_ms": "timeout check",
+    "rate_limit": "rate-limit sessions",
     "shutdown_when_down": "on-marked-down",
     "shutdown_backups_when_up": "on-marked-up",
     "slowstart_new": "slowstart new-servers",
@@ -40,6 +41,9 @@ _WORDS: dict[tuple[str, Any], str] = {
     ("maxconn", 0): "no limit of its own",
     ("minconn", 0): "none: the limit is maxconn",
     ("maxqueue", 0): "no limit",
+    ("rate_limit", 0): "no limit",
+    ("maxconnrate", 0): "no limit",
+    ("maxsessrate", 0): "no limit",
     ("fullconn", 0): "a tenth of the maxconn of the frontends that send here",
     ("slowstart_ms", 0): "off",
     ("shutdown_when_down", False): "none: its sessions go on",

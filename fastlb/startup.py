@@ -33,7 +33,10 @@ async def build(settings: Settings, plan: Plan, inherited: Sequence[int]) -> Ser
     """Everything but the workers: sockets bound, plan compiled, logs, health and metrics at work."""
     workers = limits.worker_count(plan)
     _check(settings, plan, workers)
-    limit = limits.fit(plan, workers, limits.raise_nofile(plan.process.nofile))
+    nofile = limits.raise_nofile(plan.process.nofile, plan.process.fd_hard_limit)
+    limit = limits.fit(plan, workers, nofile)
+    if refusal := limits.refusal(plan, limit):
+        raise StartError(refusal)
     listeners = Listeners(inherited)
     listeners.adopt(await _bind(listeners, plan, workers, sharing=bool(settings.predecessors)))
     try:

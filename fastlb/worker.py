@@ -153,6 +153,7 @@ class _Worker:
         if message["op"] == "commit":
             self.engine.commit(message["generation"])
             self.engine.set_busy_polling(bool(message["busy_polling"]))
+            self.engine.set_pipes(*message["pipes"])
             self.orphan_ms = message["hard_stop_ms"] or ORPHAN_MS
             if message["cpus"]:
                 os.sched_setaffinity(0, message["cpus"])

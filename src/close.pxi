@@ -27,22 +27,28 @@ cdef bint session_resets_client(worker_t *w, session_t *s, uint8_t cause, bint u
     # middle of what the server said. With bytes of the client's unread the kernel resets by itself, but those that a
     # program left for us it does not see.
     return (cause == CAUSE_SHUTDOWN or cause == CAUSE_SERVER_DOWN or cause == CAUSE_SERVER_UP
-            or (s.client.flags | s.server.flags) & END_DEAD != 0
+            or s.frontend.flags & FRONTEND_NO_LINGER != 0 or (s.client.flags | s.server.flags) & END_DEAD != 0
             or flow_is_cut(w, s, &s.down, &s.server, cause) or (s.kernel != 0 and up_is_cut))
 
 
 cdef bint session_resets_server(session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:
     # As long as its FIN is unseen nothing more is wanted from it; RST leaves no TIME_WAIT on a port of ours.
+    if s.backend != NULL and s.backend.flags & BACKEND_NO_LINGER:
+        return True
     return cause != CAUSE_NORMAL and (
         s.server.flags & END_FIN_READ == 0 or (s.client.flags | s.server.flags) & END_DEAD != 0 or up_is_cut)
 
 
-cdef void session_say_fin(session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:
+cdef void session_say_fin(worker_t *w, session_t *s, uint8_t cause, bint up_is_cut) noexcept nogil:
     # A timeout ends both sides by FIN, as HAProxy does; the RST behind it only keeps the port out of TIME_WAIT.
     if s.state != SESSION_ESTABLISHED or up_is_cut:
         return
-    if cause == CAUSE_CLIENT_TIMEOUT or cause == CAUSE_SERVER_TIMEOUT:
+    if cause != CAUSE_CLIENT_TIMEOUT and cause != CAUSE_SERVER_TIMEOUT:
+        return
+    if not s.backend.flags & BACKEND_NO_LINGER:
         net_finish(s.server.fd)
+    if s.frontend.flags & FRONTEND_NO_LINGER and not flow_is_cut(w, s, &s.down, &s.server, cause):
+        net_finish(s.client.fd)
 
 
 cdef uint64_t flow_undelivered(flow_t *f, end_t *sink, bint reset, uint32_t handshake) noexcept nogil:
@@ -124,7 +130,7 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
         kernel_leave(w, s)
     session_count_bytes(w, s, reset_client, reset_server)
     session_count_end(w, s, cause, reset_server)
-    session_say_fin(s, cause, up_is_cut)
+    session_say_fin(w, s, cause, up_is_cut)
     if s.frontend.log & LOG_ADDRESSES:
         log_addresses(w, s)
     flow_drop(w, &s.up)

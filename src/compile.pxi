@@ -81,13 +81,17 @@ cdef plan_line _line(line, pieces, names):
     return row
 
 
-cdef bytes _frontend_row(frontend, uint32_t slot, pieces, names):
+cdef bytes _frontend_row(frontend, process, uint32_t slot, pieces, names):
     cdef plan_frontend row
     memset(&row, 0, sizeof(row))
     row.slot = slot
     row.backend = NO_INDEX if frontend.backend < 0 else <uint32_t>frontend.backend
     if frontend.kernel_splice:
         row.flags |= FRONTEND_KERNEL_SPLICE
+    if frontend.nolinger:
+        row.flags |= FRONTEND_NO_LINGER
+    if process.reject_privileged_ports:
+        row.flags |= FRONTEND_PORTS_ABOVE_1023
     if frontend.rules.connection.size:
         row.flags |= FRONTEND_CONNECTION_RULES
     if frontend.rules.session.size:
@@ -149,6 +153,8 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.draws = backend.draws
     row.hash = _hash(backend.hashing)
     row.flags |= BACKEND_ALL_BACKUPS if backend.allbackups else 0
+    row.flags |= BACKEND_NO_LINGER if backend.nolinger else 0
+    row.flags |= BACKEND_ABORT_ON_CLOSE if backend.abortonclose else 0
     row.inspect_ms = backend.rules.inspect_ms
     row.content_rules = _rule_set(backend.rules.content)
     row.server_rules = _rule_set(backend.rules.servers)
@@ -177,7 +183,7 @@ cdef uint32_t _send_proxy(server):
     return version | (SEND_PROXY_CRC32C if server.proxy_crc32c else 0) if server.proxy_version else 0
 
 
-cdef bytes _server_row(server, uint32_t slot, names):
+cdef bytes _server_row(server, process, uint32_t slot, names):
     cdef plan_server row
     cdef bytes address = _sockaddr(server.address)
     memset(&row, 0, sizeof(row))
@@ -196,6 +202,8 @@ cdef bytes _server_row(server, uint32_t slot, names):
     if server.port_offset is not None:
         row.flags |= SERVER_CLIENTS_PORT
         row.port_offset = server.port_offset
+    if process.server_rcvbuf or process.server_sndbuf:
+        row.flags |= SERVER_BUFFERS
     if server.user_timeout_ms:
         row.flags |= SERVER_USER_TIMEOUT
         row.user_timeout_ms = server.user_timeout_ms
@@ -253,13 +261,15 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
     head.bind_offset = _table(blob, [_bind_row(b, names) for b in plan.binds])
     head.frontend_count = <uint32_t>len(plan.frontends)
     head.frontend_offset = _table(
-        blob, [_frontend_row(f, slot, pieces, names) for f, slot in zip(plan.frontends, frontend_slots, strict=True)])
+        blob, [
+            _frontend_row(f, plan.process, slot, pieces, names)
+            for f, slot in zip(plan.frontends, frontend_slots, strict=True)])
     head.backend_count = <uint32_t>len(plan.backends)
     head.backend_offset = _table(
         blob, [_backend_row(b, slot, names) for b, slot in zip(plan.backends, backend_slots, strict=True)])
     head.server_count = <uint32_t>len(plan.servers)
     head.server_offset = _table(
-        blob, [_server_row(s, slot, names) for s, slot in zip(plan.servers, server_slots, strict=True)])
+        blob, [_server_row(s, plan.process, slot, names) for s, slot in zip(plan.servers, server_slots, strict=True)])
     head.slot_count = <uint32_t>(max(server_slots, default=-1) + 1)
     head.slot_offset = _table(blob, _slot_table(server_slots))
     head.piece_count = <uint32_t>len(pieces)
@@ -268,6 +278,8 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
     head.names_offset = _table(blob, [names])
     head.rules_bytes = <uint32_t>len(plan.rules)
     head.rules_offset = _table(blob, [plan.rules])
+    head.server_rcvbuf = plan.process.server_rcvbuf
+    head.server_sndbuf = plan.process.server_sndbuf
     head.total_bytes = <uint32_t>len(blob)
     blob[:sizeof(plan_header)] = (<char *>&head)[:sizeof(head)]
     return _sealed(bytes(blob))

@@ -48,3 +48,9 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     backend = <int>rule_backend(&look, hit) if chosen else -1
     vars_free(&vars)
     return admitted, content, backend, entered
+
+
+def rate_judge(uint64_t word, uint64_t limit, uint64_t now_ms):
+    """What a rate's word says of one more connection: (0, the word with it) or (ms to wait, the word)."""
+    wait_ms = rate_take(&word, limit, now_ms)
+    return wait_ms, word

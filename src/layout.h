@@ -4,6 +4,7 @@
  *   single-writer  one process stores it, everybody may load it
  *   fetch_add      changed by atomic addition only
  *   mask           one bit for each worker, changed by atomic or/and only
+ *   rate           changed by compare-and-swap only, a word that is right by itself (rate.pxi)
  * No lock exists, so no dead process can hold one. All words are 64 bits (or 32) and naturally aligned.
  */
 #ifndef FASTLB_LAYOUT_H
@@ -93,6 +94,7 @@ struct server_control {
 
 struct frontend_control {
     uint64_t maxconn;
+    uint64_t rate; /* sessions a second, 0 = no limit */
 };
 
 /* A schedule is `length` slots of servers; a ring has their positions behind them, as uint32 in ascending order. */
@@ -116,6 +118,9 @@ struct shm_control {
     uint64_t workers; /* rows that may be in use: 0 .. workers-1 */
     uint64_t maxconn; /* of the whole service, 0 = none */
     uint64_t cuts;    /* number of the latest order to end the sessions of some servers */
+    uint64_t rates;   /* whether any rate is limited */
+    uint64_t connection_rate; /* of the whole service, a second; 0 = no limit */
+    uint64_t session_rate;
     CACHE_LINE struct log_tail log_tails[MAX_WORKERS];
     CACHE_LINE struct frontend_control frontends[MAX_FRONTENDS];
     CACHE_LINE struct backend_control backends[MAX_BACKENDS];
@@ -135,11 +140,14 @@ struct backend_shared {
 struct frontend_shared {
     CACHE_LINE uint64_t paused; /* mask: workers that stopped accepting for it */
     uint64_t lines;             /* fetch_add: log lines, where a format counts them */
+    uint64_t rate;              /* rate: sessions */
 };
 
 struct shm_shared {
     CACHE_LINE uint64_t paused; /* mask: workers that stopped accepting for the limit of the service */
     uint64_t sessions; /* fetch_add: sessions of frontends whose log format numbers them */
+    uint64_t connection_rate; /* rate */
+    uint64_t session_rate;    /* rate */
     struct frontend_shared frontends[MAX_FRONTENDS];
     struct backend_shared backends[MAX_BACKENDS];
 };
@@ -281,6 +289,10 @@ static inline void store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, 
 static inline uint64_t fetch_add(uint64_t *p, uint64_t n) { return __atomic_fetch_add(p, n, __ATOMIC_SEQ_CST); }
 static inline uint64_t fetch_or(uint64_t *p, uint64_t n) { return __atomic_fetch_or(p, n, __ATOMIC_SEQ_CST); }
 static inline uint64_t fetch_and(uint64_t *p, uint64_t n) { return __atomic_fetch_and(p, n, __ATOMIC_SEQ_CST); }
+static inline int compare_exchange(uint64_t *p, uint64_t from, uint64_t to)
+{
+    return __atomic_compare_exchange_n(p, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
 static inline void full_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline uint32_t load32_relaxed(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void store32_relaxed(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }

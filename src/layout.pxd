@@ -77,6 +77,7 @@ cdef extern from "layout.h" nogil:
 
     ctypedef struct frontend_control "struct frontend_control":
         uint64_t maxconn
+        uint64_t rate
 
     ctypedef struct backend_control "struct backend_control":
         uint64_t schedule
@@ -93,6 +94,9 @@ cdef extern from "layout.h" nogil:
         uint64_t workers
         uint64_t maxconn
         uint64_t cuts
+        uint64_t rates
+        uint64_t connection_rate
+        uint64_t session_rate
         log_tail *log_tails
         frontend_control *frontends
         backend_control *backends
@@ -107,10 +111,13 @@ cdef extern from "layout.h" nogil:
     ctypedef struct frontend_shared "struct frontend_shared":
         uint64_t paused
         uint64_t lines
+        uint64_t rate
 
     ctypedef struct shm_shared "struct shm_shared":
         uint64_t paused
         uint64_t sessions
+        uint64_t connection_rate
+        uint64_t session_rate
         frontend_shared *frontends
         backend_shared *backends
 
@@ -222,6 +229,7 @@ cdef extern from "layout.h" nogil:
     uint64_t fetch_add(uint64_t *p, uint64_t n)
     uint64_t fetch_or(uint64_t *p, uint64_t n)
     uint64_t fetch_and(uint64_t *p, uint64_t n)
+    bint compare_exchange(uint64_t *p, uint64_t from_, uint64_t to)
     void full_fence()
     uint32_t load32_relaxed(const uint32_t *p)
     void store32_relaxed(uint32_t *p, uint32_t v)

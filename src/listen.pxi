@@ -67,6 +67,14 @@ cdef void listen_pause(worker_t *w, listener_t *listener, uint64_t pause_ms) noe
     add(&w.row.counters.accept_pauses_total, 1)
 
 
+cdef void listen_rest(worker_t *w, listener_t *listener, uint64_t pause_ms) noexcept nogil:
+    # A rate is used up: nobody's end makes room, only time does.
+    listen_unpoll(w, listener)
+    w.paused = 1
+    w.resume_ms = min(w.resume_ms, w.now_ms + pause_ms)
+    add(&w.row.counters.accept_pauses_total, 1)
+
+
 cdef void listen_resume(worker_t *w) noexcept nogil:
     # Level-triggered: whoever is still in a backlog is reported at once, and a limit still reached pauses again.
     cdef uint32_t i
@@ -97,21 +105,45 @@ cdef void listen_wake(worker_t *w, plan_frontend *frontend) noexcept nogil:
                 net_kick(w.kick_fds[i])
 
 
+cdef bint listen_lets_in(worker_t *w, listener_t *listener, int fd, sockaddr_storage *peer) noexcept nogil:
+    # "harden.reject-privileged-ports.tcp", then the connection rules. If not, it is closed.
+    cdef address_t client
+    if listener.frontend.flags & FRONTEND_PORTS_ABOVE_1023:
+        address_read(&client, peer)
+        if 0 < client.port < 1024:
+            add(&w.row.frontends[listener.frontend.slot].denied_connections_total, 1)
+            net_reset(fd)
+            return False
+    return not listener.frontend.flags & FRONTEND_CONNECTION_RULES or rules_admit(w, listener, fd, peer)
+
+
 cdef int listen_accept_one(worker_t *w, listener_t *listener) noexcept nogil:
     # 1 accepted · 0 nothing left · -1 that one was lost, try again · -2 paused
     cdef sockaddr_storage peer
+    cdef uint32_t slot = listener.frontend.slot
+    cdef bint rated = listener.serving and load_relaxed(&w.control.rates)
+    cdef uint64_t pause_ms = rates_take(w, slot) if rated else 0
     cdef int fd
+    if pause_ms:
+        listen_rest(w, listener, pause_ms)
+        return -2
     if not listen_admit(w, listener):
+        if rated:
+            rates_give_back(w, slot, False)
         listen_pause(w, listener, LIMIT_PAUSE_MS)
         return -2
     fd = net_accept(listener.fd, &peer)
     if fd >= 0:
-        if listener.frontend.flags & FRONTEND_CONNECTION_RULES and not rules_admit(w, listener, fd, &peer):
+        if listener.frontend.flags & FRONTEND_ASKS and not listen_lets_in(w, listener, fd, &peer):
             listen_unadmit(w, listener)
+            if rated:
+                rates_give_back(w, slot, True)
             return 1
         session_open(w, listener, fd, &peer)
         return 1
     listen_unadmit(w, listener)
+    if rated:
+        rates_give_back(w, slot, False)
     if fd == -EAGAIN:
         return 0
     add(&w.row.counters.accept_errors_total, 1)
@@ -139,8 +171,9 @@ cdef void listen_accept(worker_t *w, listener_t *listener) noexcept nogil:
 
 
 cdef void listen_retire(worker_t *w, listener_t *listener) noexcept nogil:
-    # The master has closed its copy: whoever is in the queue is served, then the socket goes.
+    # The master has closed its copy: whoever is in the queue is served, whatever the rate, then the socket goes.
     cdef int rc = 1
+    listener.serving = 0
     while rc == 1 or rc == -1:
         rc = listen_accept_one(w, listener)
     listen_unpoll(w, listener)

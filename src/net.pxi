@@ -135,6 +135,14 @@ cdef void net_keepalive(int fd, int idle_s, int interval_s, int count) noexcept 
     net_set(fd, IPPROTO_TCP, TCP_KEEPCNT, count)
 
 
+cdef void net_buffers(int fd, uint32_t receive, uint32_t send) noexcept nogil:
+    # The kernel doubles each, and cuts it to net.core.rmem_max or wmem_max; 0 leaves it alone.
+    if receive:
+        net_set(fd, SOL_SOCKET, SO_RCVBUF, <int>receive)
+    if send:
+        net_set(fd, SOL_SOCKET, SO_SNDBUF, <int>send)
+
+
 cdef int net_bind_to_device(int fd, const char *name) noexcept nogil:
     # Since Linux 5.7 without a privilege, for a socket's first device.
     return 0 if setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, 16) == 0 else -errno

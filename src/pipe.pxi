@@ -8,13 +8,16 @@ cdef int pipe_open(worker_t *w) noexcept nogil:
     cdef pipe_pool_t *pool = &w.pool
     cdef int fds[2]
     cdef uint32_t index
-    cdef int size
-    if pool.free_count == 0 or <int64_t>(pool.open_count + w.row.counters.connections + 1) * 2 > w.descriptor_limit:
+    cdef int size, wanted
+    if pool.free_count == 0 or pool.open_count >= pool.limit:
         return -1
-    size = net_pipe(fds, PIPE_LARGE_BYTES if pool.open_count < PIPES_LARGE else 0)
+    if <int64_t>(pool.open_count + w.row.counters.connections + 1) * 2 > w.descriptor_limit:
+        return -1
+    wanted = <int>pool.pipe_bytes if pool.pipe_bytes else PIPE_LARGE_BYTES if pool.open_count < PIPES_LARGE else 0
+    size = net_pipe(fds, wanted)
     if size < 0:
         return -1
-    if size < 65536:
+    if size < 65536 and (pool.pipe_bytes == 0 or size < wanted):
         net_close(fds[0])
         net_close(fds[1])
         return -1
@@ -73,7 +76,7 @@ cdef int pipe_pool_init(worker_t *w, uint32_t capacity) noexcept nogil:
     pool.free = <uint32_t *>calloc(capacity, sizeof(uint32_t))
     if not pool.pipes or not pool.idle or not pool.free:
         return -ENOMEM
-    pool.capacity = capacity
+    pool.capacity = pool.limit = capacity
     for i in range(capacity):
         pool.free[i] = capacity - 1 - i
     pool.free_count = capacity

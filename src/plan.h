@@ -16,6 +16,11 @@
 #define BACKEND_KERNEL_SPLICE 1u
 #define BIND_ACCEPT_PROXY 1u
 #define BACKEND_ALL_BACKUPS 2u
+#define FRONTEND_NO_LINGER 0x1000u
+#define FRONTEND_PORTS_ABOVE_1023 0x4000u /* clients from other ports are rejected at accept */
+#define FRONTEND_ASKS (FRONTEND_CONNECTION_RULES | FRONTEND_PORTS_ABOVE_1023)
+#define BACKEND_NO_LINGER 0x1000u
+#define BACKEND_ABORT_ON_CLOSE 0x2000u /* a client's FIN ends a session that is not connected yet, whatever it has sent */
 
 struct plan_name {
     uint32_t offset;
@@ -163,6 +168,7 @@ struct plan_backend {
 #define SERVER_USER_TIMEOUT 2u
 #define SERVER_CLIENTS_ADDRESS 4u /* the one that the client wanted to reach */
 #define SERVER_CLIENTS_PORT 8u    /* likewise, plus port_offset */
+#define SERVER_BUFFERS 0x1000u    /* of sizes that the header of the plan says */
 
 /* The PROXY header that a server is sent. */
 #define SEND_PROXY_V1 1u
@@ -208,6 +214,7 @@ struct plan_header {
     uint32_t piece_count, piece_offset;
     uint32_t names_offset, names_bytes;
     uint32_t rules_offset, rules_bytes; /* see rules.h */
+    uint32_t server_rcvbuf, server_sndbuf; /* 0: the kernel's judgement */
 };
 
 enum {

@@ -12,6 +12,12 @@ cdef extern from "plan.h" nogil:
     const uint32_t FRONTEND_RULES
     const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t BACKEND_ALL_BACKUPS
+    const uint32_t FRONTEND_NO_LINGER
+    const uint32_t FRONTEND_PORTS_ABOVE_1023
+    const uint32_t FRONTEND_ASKS
+    const uint32_t SERVER_BUFFERS
+    const uint32_t BACKEND_NO_LINGER
+    const uint32_t BACKEND_ABORT_ON_CLOSE
     const uint32_t BIND_ACCEPT_PROXY
     const uint32_t SERVER_SOURCE
     const uint32_t SERVER_USER_TIMEOUT
@@ -217,3 +223,5 @@ cdef extern from "plan.h" nogil:
         uint32_t names_bytes
         uint32_t rules_offset
         uint32_t rules_bytes
+        uint32_t server_rcvbuf
+        uint32_t server_sndbuf

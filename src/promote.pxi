@@ -20,6 +20,8 @@ cdef void promote_forget(worker_t *w, uint32_t index) noexcept nogil:
 
 
 cdef bint promote_wanted(session_t *s) noexcept nogil:
+    if session_resets(s):
+        return False
     return s.frontend.flags & FRONTEND_KERNEL_SPLICE != 0 or s.backend.flags & BACKEND_KERNEL_SPLICE != 0
 
 

@@ -108,7 +108,7 @@ cdef int flow_read_failed(flow_t *f, end_t *source, ssize_t rc) noexcept nogil:
 
 
 cdef int flow_send(worker_t *w, session_t *s, flow_t *f, end_t *source, end_t *sink, uint32_t size) noexcept nogil:
-    cdef bint last = f.state == FLOW_DRAINING and not source.flags & END_DEAD
+    cdef bint last = f.state == FLOW_DRAINING and not source.flags & END_DEAD and not session_resets(s)
     cdef ssize_t n = net_send(sink.fd, w.scratch, size, last)
     if n < 0:
         if n != -EAGAIN:

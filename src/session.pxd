@@ -212,6 +212,8 @@ ctypedef struct pipe_pool_t:
     uint32_t *idle
     uint32_t *free
     uint32_t capacity
+    uint32_t limit        # of those that may be open
+    uint32_t pipe_bytes   # that each shall hold; 0: as pipe_open() likes
     uint32_t idle_count
     uint32_t free_count
     uint32_t open_count

@@ -164,7 +164,13 @@ cdef bint session_client_left(session_t *s) noexcept nogil:
     # While nothing is connected yet: a reset, or a FIN with no byte before it, ends the matter (as HAProxy decides).
     if s.client.flags & END_ERROR:
         return True
-    return s.client.flags & END_FIN and net_readable_bytes(s.client.fd) <= 0
+    return s.client.flags & END_FIN and (session_gives_up(s) or net_readable_bytes(s.client.fd) <= 0)
+
+
+cdef bint session_gives_up(session_t *s) noexcept nogil:
+    # "option abortonclose": a FIN behind bytes, too, unless rules have still to say what they mean.
+    return (s.backend != NULL and s.backend.flags & BACKEND_ABORT_ON_CLOSE != 0 and s.rules != RULES_BACKEND
+            and s.client.flags & END_FIN != 0)
 
 
 cdef uint8_t session_timeout_cause(uint8_t state) noexcept nogil:
@@ -202,6 +208,8 @@ cdef void session_run(worker_t *w, session_t *s) noexcept nogil:
 cdef void session_go_on(worker_t *w, session_t *s) noexcept nogil:
     if s.backend == NULL:
         session_close(w, s, CAUSE_NO_BACKEND)
+    elif session_gives_up(s):
+        session_close(w, s, CAUSE_CONNECT_CLIENT_ABORT)
     else:
         session_assign(w, s)
 
@@ -211,7 +219,9 @@ cdef void flow_finish(worker_t *w, session_t *s, flow_t *f, end_t *sink, flow_t 
     if f.state != FLOW_DRAINING or f.pending:
         return
     f.state = FLOW_SHUT
-    if other.state != FLOW_SHUT:
+    if sink == &s.server and s.backend.flags & BACKEND_NO_LINGER:
+        other.state = max(other.state, <uint8_t>FLOW_DRAINING)  # a reset will end it: nothing more is read of it
+    elif other.state != FLOW_SHUT:
         net_finish(sink.fd)
         if not sink.flags & END_FIN:
             sink.flags |= END_FIN_FIRST
@@ -237,7 +247,7 @@ cdef void session_relay(worker_t *w, session_t *s) noexcept nogil:
     flow_finish(w, s, &s.up, &s.server, &s.down)
     flow_finish(w, s, &s.down, &s.client, &s.up)
     if s.up.state == FLOW_SHUT and s.down.state == FLOW_SHUT:
-        session_close(w, s, CAUSE_NORMAL)
+        session_end(w, s)
         return
     if up == PUMP_MORE or down == PUMP_MORE:
         ready_push(w, s)
@@ -278,11 +288,33 @@ cdef void session_abort(worker_t *w, session_t *s) noexcept nogil:
         ready_push(w, s)
 
 
+cdef bint session_resets(session_t *s) noexcept nogil:
+    # "option nolinger" of one side: RST at its end, behind everything that was sent.
+    return s.frontend.flags & FRONTEND_NO_LINGER != 0 or s.backend.flags & BACKEND_NO_LINGER != 0
+
+
+cdef void session_end(worker_t *w, session_t *s) noexcept nogil:
+    if session_resets(s):
+        session_linger_begin(w, s)
+    else:
+        session_close(w, s, CAUSE_NORMAL)
+
+
+cdef int session_unacked(session_t *s) noexcept nogil:
+    # What those who are going to be reset have not got yet.
+    cdef int client = 0, server = 0
+    if not s.client.flags & (END_UNIX | END_ERROR | END_DEAD):
+        client = max(net_unacked_bytes(s.client.fd), 0)
+    if not s.server.flags & (END_UNIX | END_ERROR | END_DEAD):
+        server = max(net_unacked_bytes(s.server.fd), 0)
+    return client + server
+
+
 cdef void session_linger_begin(worker_t *w, session_t *s) noexcept nogil:
     # A reset must be passed on as a reset, but not before the peer has what was sent to it: RST discards it.
     cdef cold_t *cold = &w.colds[session_index(w, s)]
     s.state = SESSION_LINGERING
-    s.deadline_ms = w.now_ms
+    s.deadline_ms = w.now_ms  # at once
     cold.outq_bytes = ~<uint64_t>0
     cold.linger_ms = LINGER_FIRST_MS
     session_linger(w, s)
@@ -295,8 +327,8 @@ cdef void session_linger(worker_t *w, session_t *s) noexcept nogil:
     if s.deadline_ms != NEVER and s.deadline_ms > w.now_ms and not other.flags & END_ERROR:
         timer_update(w, s)
         return
-    unacked = 0 if other.flags & (END_UNIX | END_ERROR) else net_unacked_bytes(other.fd)
-    if unacked <= 0 or (<uint64_t>unacked == cold.outq_bytes and cold.linger_ms >= LINGER_LAST_MS):
+    unacked = session_unacked(s)
+    if unacked == 0 or (<uint64_t>unacked == cold.outq_bytes and cold.linger_ms >= LINGER_LAST_MS):
         session_close(w, s, s.cause)
         return
     if <uint64_t>unacked != cold.outq_bytes:

@@ -83,6 +83,8 @@ cdef int source_open(worker_t *w, session_t *s, int family, int *fd) noexcept no
     fd[0] = max(rc, -1)
     if rc < 0:
         return rc
+    if server.flags & SERVER_BUFFERS:
+        net_buffers(rc, s.plan.header.server_rcvbuf, s.plan.header.server_sndbuf)
     if server.flags & SERVER_USER_TIMEOUT:
         net_set(rc, IPPROTO_TCP, TCP_USER_TIMEOUT, <int>server.user_timeout_ms)
     return source_bind(w, s, family, rc) if server.flags & SERVER_SOURCE else 0

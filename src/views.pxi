@@ -83,14 +83,22 @@ cdef class Shm:
         self.check(workers, MAX_WORKERS_C + 1)
         store_release(&self.control.workers, workers)
 
-    def set_process_limit(self, maxconn):
-        """Sessions of the whole service, 0 for no limit."""
-        store_release(&self.control.maxconn, maxconn)
+    def set_process_limit(self, maxconn, connection_rate=0, session_rate=0, rates=False):
+        """Of the whole service: sessions at a time, connections and sessions a second; 0 for no limit.
 
-    def set_frontend_limit(self, slot, maxconn):
+        ``rates``: some rate is limited, or one of a frontend.
+        """
+        store_release(&self.control.maxconn, maxconn)
+        store_release(&self.control.connection_rate, connection_rate)
+        store_release(&self.control.session_rate, session_rate)
+        store_release(&self.control.rates, 1 if rates else 0)
+
+    def set_frontend_limit(self, slot, maxconn, rate=0):
+        """Sessions at a time, and a second; 0 for no limit."""
         self.check(slot, MAX_FRONTENDS_C)
         self.frontend_high = max(self.frontend_high, slot + 1)
         store_release(&self.control.frontends[<uint32_t>slot].maxconn, maxconn)
+        store_release(&self.control.frontends[<uint32_t>slot].rate, rate)
 
     def set_backend_fullconn(self, slot, fullconn):
         """Sessions at which the servers get their ``maxconn``; 0 where none has a ``minconn``."""
@@ -334,6 +342,8 @@ cdef class Shm:
         for number in range(min(self.control.workers, MAX_WORKERS_C)):
             memset(&self.row(number).frontends[<uint32_t>slot], 0, sizeof(frontend_row))
         self.control.frontends[<uint32_t>slot].maxconn = 0
+        self.control.frontends[<uint32_t>slot].rate = 0
+        self.shared.frontends[<uint32_t>slot].rate = 0
         self.shared.frontends[<uint32_t>slot].lines = 0
 
     def clear_backend(self, slot):

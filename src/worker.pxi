@@ -261,6 +261,11 @@ cdef class Engine:
         """Whether run() keeps its CPU busy while it waits, and so hears of events without the delay of waking up."""
         self.w.busy_polling = on
 
+    def set_pipes(self, uint32_t limit, uint32_t pipe_bytes):
+        """Pipes to have open at most, 0 for none: bytes are copied then. ``pipe_bytes`` 0: the engine's judgement."""
+        self.w.pool.limit = limit
+        self.w.pool.pipe_bytes = pipe_bytes
+
     def run(self, int64_t timeout_ms=-1):
         """Serve until Python is needed: RUN_CONTROL, RUN_DRAINED or RUN_TIMEOUT. -1 waits without limit."""
         cdef worker_t *w = self.w

@@ -13,12 +13,13 @@ from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.blocks import DIRECTIVES
 from fastlb.config.globalsection import GLOBAL_KEYWORDS
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
-from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS
+from fastlb.config.proxykeywords import PROXY_KEYWORDS
 from fastlb.config.proxyoptions import OPTIONS, OptionKeyword
 from fastlb.config.proxysection import SIDES, ProxyKeyword, Side
 from fastlb.config.ruleline import ACTIONS, ANSWER_ACTIONS, TCP_REQUEST, TCP_RESPONSE
 from fastlb.config.samples import CONVERTERS, FETCHES
 from fastlb.config.serverline import SERVER_OPTIONS
+from fastlb.config.timeouts import TIMEOUTS
 
 _SECTIONS: KeywordTable[None] = KeywordTable(
     "section",

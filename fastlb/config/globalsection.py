@@ -7,18 +7,20 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from fastlb.config import known
+from fastlb.config import known, knownglobal
 from fastlb.config.address import expand_address, parse_bind
 from fastlb.config.args import Args
 from fastlb.config.environment import LOCAL_PEER
 from fastlb.config.errors import ConfigError, Location, quote
+from fastlb.config.globaltree import Global, MetricsLine
+from fastlb.config.globaltuning import SWITCHES, TUNING
 from fastlb.config.identity import parse_description, parse_node
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.lexer import Word
 from fastlb.config.limits import check_logs
 from fastlb.config.logline import parse_log
 from fastlb.config.statistics import parse_runtime_socket
-from fastlb.config.tree import EndpointKind, Global, LogGlobal, LogLine, MetricsLine, Said
+from fastlb.config.tree import EndpointKind, LogGlobal, LogLine, Said
 
 MAX_WORKERS = 64
 MAX_ID = 4294967294
@@ -98,11 +100,11 @@ class GlobalSection:
         self._metrics.append(MetricsLine(first, path))
 
     def _negated(self, args: Args) -> None:
-        """``no log`` clears the targets; HAProxy allows ``no`` before a few more keywords that are not built yet."""
-        if args.words[0].text == "no" and args.accept("busy-polling"):
-            self.set("busy_polling", False, args)
-            return
+        """``no log`` clears the targets, ``no`` before a switch puts it off; what is ignored is so with ``no``, too."""
         word = args.need("a keyword")
+        if args.words[0].text == "no" and word.text in SWITCHES:
+            self.set(SWITCHES[word.text], False, args)
+            return
         if args.words[0].text == "no" and word.text == "log":
             args.end()
             self._logs.clear()
@@ -110,9 +112,8 @@ class GlobalSection:
         if word.text not in GLOBAL_KEYWORDS.supported:
             GLOBAL_KEYWORDS.find(word, args.report)
             return
-        raise ConfigError(
-            word.location, f"{quote(args.said)} is not possible", "'no' goes before 'log' or 'busy-polling'"
-        )
+        hint = f"'no' goes before 'log', {', '.join(map(quote, SWITCHES))}"
+        raise ConfigError(word.location, f"{quote(args.said)} is not possible", hint)
 
 
 def metrics_path(args: Args) -> str:
@@ -211,11 +212,6 @@ def _reuseport(section: GlobalSection, args: Args) -> None:
 GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
     "keyword",
     {
-        "busy-polling": Keyword(
-            lambda section, args: section.set("busy_polling", True, args),
-            "",
-            "a worker that waits keeps its CPU, and is woken without delay",
-        ),
         "chroot": Keyword(_chroot, "dir", "root directory of the workers"),
         "cpu-map": Keyword(_cpu_map, "auto", "each worker stays on a CPU of its own"),
         "daemon": Keyword(
@@ -275,12 +271,14 @@ GLOBAL_KEYWORDS: KeywordTable[GlobalKeyword] = KeywordTable(
         "uid": Keyword(_integer("uid", 0, MAX_ID), "n", "the workers' user, as a number"),
         "ulimit-n": Keyword(_integer("nofile", 1, 1 << 30), "n", "limit on file descriptors (what 'maxconn' needs)"),
         "user": Keyword(_text("user", "the name of a user"), "name", "the workers' user"),
+        **TUNING,
     },
-    not_yet=known.GLOBAL_NOT_YET,
-    not_yet_prefixes=known.GLOBAL_NOT_YET_PREFIXES,
-    ignored=known.GLOBAL_IGNORED,
-    ignored_prefixes=known.GLOBAL_IGNORED_PREFIXES,
-    removed=known.GLOBAL_REMOVED,
+    not_yet=knownglobal.NOT_YET,
+    not_yet_prefixes=knownglobal.NOT_YET_PREFIXES,
+    ignored=knownglobal.IGNORED,
+    ignored_prefixes=knownglobal.IGNORED_PREFIXES,
+    removed=knownglobal.REMOVED,
+    refused=knownglobal.REFUSED,
     within="in section 'global'",
     also=known.SECTIONS,
 )

@@ -8,8 +8,10 @@ from __future__ import annotations
 from fastlb.config.keywords import HTTP_ONLY as HTTP_ONLY
 from fastlb.config.keywords import TLS_ONLY as TLS_ONLY
 from fastlb.config.keywords import because, words
+from fastlb.config.knownglobal import KEEPS_STATE
+from fastlb.config.knownglobal import OTHER_ONLY as OTHER_ONLY
 
-OTHER_ONLY = "it concerns a part of HAProxy that a TCP balancer does not have"
+_TRANSPARENT = "write 'server clients *', which sends each connection to where its client wanted to go"
 SPLICES_ALWAYS = "fastlb always splices when that is faster"
 
 SECTIONS = ("global", "defaults", "frontend", "backend", "listen")
@@ -18,52 +20,23 @@ IGNORED_SECTIONS = words(
     "acme cache crt-list crt-store fcgi-app http-errors log-forward mailers program traces userlist"
 )
 
-GLOBAL_NOT_YET = words(
-    """anonkey close-spread-time cluster-secret cpu-affinity cpu-policy cpu-set default-path
-    dns-accept-family expose-deprecated-directives expose-experimental-directives external-check fd-hard-limit
-    force-cfg-parser-pause grace harden.reject-privileged-ports.tcp insecure-fork-wanted insecure-setuid-wanted
-    load-server-state-from-file max-spread-checks max-threads-per-group maxconnrate maxpipes maxsessrate
-    mworker-max-reloads no-memory-trimming noepoll noevports nogetaddrinfo nokqueue nopoll noreuseport nosplice
-    numa-cpu-mapping pp2-never-send-local prealloc-fd quiet server-state-base server-state-file
-    set-dumpable set-var set-var-fmt setcap shm-stats-file shm-stats-file-max-objects stats-file
-    stress-level strict-limits thread-group thread-groups thread-hard-limit unix-bind
-    warn-blocked-traffic-after zero-warning"""
-)
-GLOBAL_NOT_YET_PREFIXES = ("debug.", "profiling.", "tune.")
-GLOBAL_IGNORED = {
-    "master-worker": "fastlb always runs a master and its workers",
-    **because(TLS_ONLY, "ca-base crt-base issuers-chain-path key-base maxsslconn maxsslrate noktls"),
-    **because(HTTP_ONLY, "http-err-codes http-fail-codes maxcompcpuusage maxcomprate maxzlibmem"),
-    **because(OTHER_ONLY, "limited-quic"),
-}
-GLOBAL_IGNORED_PREFIXES = {
-    "ssl-": TLS_ONLY,
-    "tune.ssl.": TLS_ONLY,
-    "ocsp-update.": TLS_ONLY,
-    "acme.": TLS_ONLY,
-    "jwt.": TLS_ONLY,
-    **because(HTTP_ONLY, "h1- h2- tune.h1. tune.h2. tune.http. tune.comp. tune.zlib. tune.glitches. httpclient."),
-    **because(OTHER_ONLY, "tune.quic. tune.lua. lua- 51degrees- deviceatlas- wurfl-"),
-}
-GLOBAL_REMOVED = {
-    "nbproc": "use 'nbthread' for the number of workers",
-    "bind-process": "use 'nbthread' for the number of workers",
-}
-
 PROXY_NOT_YET = words(
-    """be-unpublished declare email-alert
+    """be-unpublished declare
     external-check filter filter-sequence force-be-switch force-persist
-    hash-preserve-affinity http-check ignore-persist load-server-state-from-file
-    log-steps max-session-srv-conns monitor persist rate-limit
-    server-state-file-name server-template stick stick-table tcp-check
-    transparent"""
+    hash-preserve-affinity http-check ignore-persist
+    log-steps monitor persist
+    server-template stick stick-table tcp-check"""
 )
 PROXY_IGNORED = because(
     HTTP_ONLY,
     """capture compression cookie dynamic-cookie-key errorfile errorfiles errorloc errorloc302 errorloc303 http-error
-    http-reuse http-send-name-header max-keep-alive-queue option-http retry-on unique-id-format unique-id-header
-    use-fcgi-app""",
-) | because(OTHER_ONLY, "quic-initial")
+    http-reuse http-send-name-header max-keep-alive-queue max-session-srv-conns option-http retry-on
+    unique-id-format unique-id-header use-fcgi-app""",
+) | {
+    "quic-initial": OTHER_ONLY,
+    "email-alert": "fastlb sends no mail: its metrics and its log tell of every server that goes down",
+    **because(KEEPS_STATE, "load-server-state-from-file server-state-file-name"),
+}
 PROXY_REMOVED = {
     "contimeout": "use 'timeout connect'",
     "clitimeout": "use 'timeout client'",
@@ -81,15 +54,17 @@ PROXY_REFUSED = because(
     "it concerns HTTP; the only rule of this kind is that of a metrics listener, "
     "'http-request use-service prometheus-exporter if { path /metrics }'",
     "http-response http-after-response",
-)
+) | {"transparent": _TRANSPARENT}
 
 OPTION_NOT_YET = words(
-    """abortonclose contstats external-check independent-streams ldap-check
-    mysql-check nolinger pgsql-check redis-check smtpchk
-    socket-stats spop-check ssl-hello-chk tcp-smart-accept tcp-smart-connect transparent
-    use-small-buffers"""
+    """external-check independent-streams ldap-check
+    mysql-check pgsql-check redis-check smtpchk
+    socket-stats spop-check ssl-hello-chk tcp-smart-accept tcp-smart-connect"""
 )
+OPTION_REFUSED = {"transparent": _TRANSPARENT}
 OPTION_IGNORED = {
+    "contstats": "bytes are counted as they move",
+    "use-small-buffers": "fastlb keeps no buffer for a connection",
     "persist": "without cookies nobody is bound to a server that is down",
     **because(SPLICES_ALWAYS, "splice-auto splice-request splice-response"),
     **because(

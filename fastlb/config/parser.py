@@ -12,6 +12,7 @@ from fastlb.config.blocks import Blocks
 from fastlb.config.environment import Variables
 from fastlb.config.errors import ConfigError, Report, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, GlobalSection
+from fastlb.config.globaltree import Config
 from fastlb.config.lexer import Word, read_lines
 from fastlb.config.limits import Counts
 from fastlb.config.names import check_name
@@ -20,7 +21,7 @@ from fastlb.config.proxysection import ProxySection
 from fastlb.config.rulekeywords import check_inherited
 from fastlb.config.ruletree import NO_RULES
 from fastlb.config.suggest import did_you_mean
-from fastlb.config.tree import Config, Proxy, Settings, merged_settings
+from fastlb.config.tree import Proxy, Settings, merged_settings
 
 Statement = Callable[[Args], None]
 _COUNTED = {"frontend": ("frontends",), "backend": ("backends",), "listen": ("frontends", "backends")}

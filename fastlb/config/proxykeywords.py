@@ -23,6 +23,7 @@ from fastlb.config.serverline import parse_default_server, parse_server_line
 from fastlb.config.source import source_statement
 from fastlb.config.statistics import parse_monitor_uri, parse_statistics
 from fastlb.config.summary import Topic
+from fastlb.config.timeouts import parse_timeout
 from fastlb.config.tree import Said
 
 MODES = ("tcp", "http")
@@ -143,20 +144,13 @@ def _retries(section: ProxySection, args: Args) -> None:
     section.set("retries", args.integer(0), args)
 
 
+def _rate_limit(section: ProxySection, args: Args) -> None:
+    args.one_of(("sessions",), "rate")
+    section.set("rate_limit", args.integer(0, name=args.said), args)
+
+
 def _source(section: ProxySection, args: Args) -> None:
     section.set("source", source_statement(args), args)
-
-
-def _timeout(section: ProxySection, args: Args) -> None:
-    word = args.need(f"the name of a timeout: one of {', '.join(TIMEOUTS.supported)}")
-    timeout = TIMEOUTS.find(word, args.report)
-    if timeout is None:
-        return
-    name, side = timeout
-    if not section.side & side:
-        warn_wrong_side(section, side, quote(args.said), args)
-        return
-    section.set(name, args.time_ms(name=args.said), args)
 
 
 def _log(section: ProxySection, args: Args) -> None:
@@ -296,6 +290,11 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             ProxyKeyword(_monitor_uri, Side.FRONTEND), "path", "an answer to probes over HTTP", Tier.INACTIVE
         ),
         "option": Keyword(ProxyKeyword(parse_option), "name …", "switches an option on; 'no option name': off"),
+        "rate-limit": Keyword(
+            ProxyKeyword(_rate_limit, Side.FRONTEND),
+            "sessions n",
+            "sessions of this frontend in a second; beyond, clients wait in the kernel's queue",
+        ),
         "retries": Keyword(
             ProxyKeyword(_retries, Side.BACKEND), "n", "attempts after the first one that could not connect (3)"
         ),
@@ -325,7 +324,7 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "from one keep-alive probe of a server to the next (15s)",
         ),
         "stats": Keyword(ProxyKeyword(_stats), "…", "HAProxy's statistics page", Tier.INACTIVE),
-        "timeout": Keyword(ProxyKeyword(_timeout), "name time", "a limit to silence or to a wait; 0 is none"),
+        "timeout": Keyword(ProxyKeyword(parse_timeout), "name time", "a limit to silence or to a wait; 0 is none"),
         **RULE_KEYWORDS,
     },
     not_yet=known.PROXY_NOT_YET,
@@ -333,25 +332,4 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     removed=known.PROXY_REMOVED,
     refused=known.PROXY_REFUSED,
     also=known.SECTIONS,
-)
-
-TIMEOUTS: KeywordTable[tuple[str, Side]] = KeywordTable(
-    "timeout",
-    {
-        "connect": Keyword(("connect", Side.BACKEND), "time", "one attempt to reach a server"),
-        "client": Keyword(("client", Side.FRONTEND), "time", "silence, as seen from the client's side"),
-        "server": Keyword(("server", Side.BACKEND), "time", "silence, as seen from the server's side"),
-        "check": Keyword(("check_timeout", Side.BACKEND), "time", "the answer to a health check"),
-        "client-fin": Keyword(
-            ("client_fin", Side.FRONTEND), "time", "replaces 'client' once a side has finished sending"
-        ),
-        "client-hs": Keyword(("client_hs", Side.FRONTEND), "time", "a client's whole PROXY header ('client')"),
-        "server-fin": Keyword(
-            ("server_fin", Side.BACKEND), "time", "replaces 'server' once a side has finished sending"
-        ),
-        "tunnel": Keyword(("tunnel", Side.BACKEND), "time", "replaces 'client' and 'server' once connected"),
-        "queue": Keyword(("queue", Side.BACKEND), "time", "waiting for a server whose 'maxconn' is reached"),
-    },
-    ignored=known.TIMEOUT_IGNORED,
-    prefix="timeout ",
 )

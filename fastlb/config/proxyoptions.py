@@ -99,6 +99,11 @@ def _switch(name: str, side: Side) -> OptionKeyword:
 OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
     "option",
     {
+        "abortonclose": Keyword(
+            _switch("abortonclose", Side.BACKEND),
+            "",
+            "a client that finishes before its server is connected has left, also if it has sent something",
+        ),
         "allbackups": Keyword(
             _switch("allbackups", Side.BACKEND),
             "",
@@ -144,6 +149,11 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
         "logasap": Keyword(
             _switch("logasap", Side.FRONTEND), "", "the log line is written when the server is connected"
         ),
+        "nolinger": Keyword(
+            _switch("nolinger", Side.BOTH),
+            "",
+            "connections end by a reset: those of clients by the frontend's option, of servers by the backend's",
+        ),
         "redispatch": Keyword(
             OptionKeyword(_redispatch, Side.BACKEND, off=lambda section, args: section.set("redispatch", 0, args)),
             "[n]",
@@ -164,5 +174,6 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
     },
     not_yet=known.OPTION_NOT_YET,
     ignored=known.OPTION_IGNORED,
+    refused=known.OPTION_REFUSED,
     prefix="option ",
 )

@@ -245,6 +245,9 @@ class Settings:
     hash_type: Said[HashTypeLine] | None = None
     hash_factor: Said[int] | None = None
     allbackups: Said[bool] | None = None
+    abortonclose: Said[bool] | None = None
+    nolinger: Said[bool] | None = None
+    rate_limit: Said[int] | None = None
     retries: Said[int] | None = None
     redispatch: Said[int] | None = None
     check: Said[TcpCheck | HttpCheck] | None = None
@@ -318,50 +321,6 @@ class Proxy:
         mode = self.own.mode or self.inherited.mode
         is_http = mode is not None and mode.value == "http"
         return is_http and (self.stats or self.monitor) is not None and not (self.routes or self.exporter)
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsLine:
-    """``prometheus bind ADDRESS [path PATH]`` in the global section."""
-
-    address: BindAddress
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Global:
-    """The ``global`` sections, all together."""
-
-    maxconn: Said[int] | None = None
-    nbthread: Said[int] | None = None
-    pin: Said[bool] | None = None
-    steer: Said[bool] | None = None
-    busy_polling: Said[bool] | None = None
-    nofile: Said[int] | None = None
-    user: Said[str] | None = None
-    uid: Said[int] | None = None
-    group: Said[str] | None = None
-    gid: Said[int] | None = None
-    chroot: Said[str] | None = None
-    daemon: Said[bool] | None = None
-    pidfile: Said[str] | None = None
-    hard_stop_after: Said[int] | None = None
-    spread_checks: Said[int] | None = None
-    log_tag: Said[str] | None = None
-    log_hostname: Said[str] | None = None
-    node: Said[str] | None = None
-    description: Said[str] | None = None
-    localpeer: Said[str] | None = None
-    logs: tuple[LogLine, ...] = ()
-    metrics: tuple[MetricsLine, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Everything the files say, in their order."""
-
-    process: Global
-    proxies: tuple[Proxy, ...]
 
 
 _OPTIONS = tuple(field.name for field in fields(ServerOptions))

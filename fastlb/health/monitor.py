@@ -50,6 +50,7 @@ class HealthMonitor:
         self._turned: list[Watch] = []
         self._followers: dict[Watch, tuple[Watch, ...]] = {}
         self._spread_percent = 0
+        self._max_spread_ms = 0
         self._unwarned = 0
         self._warned_at = float("-inf")
 
@@ -58,6 +59,7 @@ class HealthMonitor:
         published."""
         now = time.monotonic()
         self._spread_percent = plan.process.spread_checks
+        self._max_spread_ms = plan.process.max_spread_checks_ms
         previous = self._watches
         was_up = {watch: watch.up for watch in previous.values()}
         anew: list[Watch] = []
@@ -146,7 +148,7 @@ class HealthMonitor:
             elif watch.job.check != check:
                 watch.job.check = check
                 self._runner.schedule(watch.job, min(watch.job.due, now + self._pause_s(watch)))
-        offsets = start_offsets_s([job.check for _, job in fresh])
+        offsets = start_offsets_s([job.check for _, job in fresh], self._max_spread_ms)
         for (_, job), offset in zip(fresh, offsets, strict=True):
             self._runner.schedule(job, now + offset)
 

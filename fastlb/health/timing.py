@@ -8,11 +8,13 @@ from fastlb.health.state import interval_ms
 from fastlb.plan.model import Check
 
 
-def start_offsets_s(checks: Sequence[Check]) -> list[float]:
-    """When each first check starts, from now: evenly over the smallest ``inter`` of them all, as HAProxy does."""
+def start_offsets_s(checks: Sequence[Check], limit_ms: int = 0) -> list[float]:
+    """When each first check starts, from now: evenly over the smallest ``inter`` of them all, as HAProxy does, or over
+    ``limit_ms`` (``max-spread-checks``) if that is less and not 0."""
     if not checks:
         return []
-    smallest_s = min(check.inter_ms for check in checks) / 1000
+    smallest_ms = min(check.inter_ms for check in checks)
+    smallest_s = min(smallest_ms, limit_ms or smallest_ms) / 1000
     return [smallest_s * position / len(checks) for position in range(len(checks))]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastlb.config.errors import Location, Report
-from fastlb.config.tree import BalanceLine, Config
+from fastlb.config.globaltree import Config
+from fastlb.config.tree import BalanceLine
 from fastlb.plan.advice import advise
 from fastlb.plan.hashplan import plan_hashing
 from fastlb.plan.identity import check_identity
@@ -38,9 +39,9 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -
     check_identity(config.proxies, report)
     logs = LogTable(config.process.logs, resolver, report)
     process = plan_process(config.process, logs.global_logs, report)
-    listeners = ListenerPlanner(resolver, report)
+    listeners = ListenerPlanner(config.process, resolver, report)
     binds = listeners.binds(roles)
-    metrics = listeners.metrics(config.process, roles)
+    metrics = listeners.metrics(roles)
     frontends = _frontends(roles, logs, report)
     backends, servers = _backends(roles, logs, ServerPlanner(resolver, report), report)
     frontends, backends, rules = plan_rules(roles, frontends, backends, servers, resolver, report)
@@ -71,12 +72,14 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
         backend=backend,
         location=proxy.location,
         maxconn=value_of(settings.maxconn, 0),
+        rate_limit=value_of(settings.rate_limit, 0),
         client_ms=value_of(settings.client, 0),
         client_fin_ms=value_of(settings.client_fin, 0),
         client_hs_ms=value_of(settings.client_hs, 0),
         logs=targets,
         log_tag=value_of(settings.log_tag, None),
         session_log=plan_session_log(settings, proxy.name, logs.formats(targets)),
+        nolinger=value_of(settings.nolinger, False),
         kernel_splice=value_of(settings.kernel_splice, False),
         description=value_of(settings.description, None),
         id=value_of(settings.id, None),
@@ -115,6 +118,8 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         retries=value_of(settings.retries, DEFAULT_RETRIES),
         redispatch=value_of(settings.redispatch, 0),
         allbackups=value_of(settings.allbackups, False),
+        abortonclose=value_of(settings.abortonclose, False),
+        nolinger=value_of(settings.nolinger, False),
         fullconn=value_of(settings.fullconn, 0),
         log_health_checks=value_of(settings.log_health_checks, False),
         draws=balance.draws,

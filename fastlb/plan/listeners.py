@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
 from fastlb.config.globalsection import METRICS_PATH
+from fastlb.config.globaltree import Global, UnixBind
 from fastlb.config.limits import MAX_METRICS
-from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Global, Said, Settings
+from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Said, Settings
 from fastlb.plan.accounts import gid_of, uid_of
 from fastlb.plan.keepalive import client_keepalive
 from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
@@ -21,10 +23,20 @@ from fastlb.plan.values import value_of
 _V6ONLY = Path("/proc/sys/net/ipv6/bindv6only")
 
 
+class _Access(NamedTuple):
+    """Permissions and owner of a unix socket; None leaves them to the system."""
+
+    mode: int | None
+    uid: int | None
+    gid: int | None
+
+
 class ListenerPlanner:
     """Plans all listening addresses; the same one cannot be used twice."""
 
-    def __init__(self, resolver: Resolver, report: Report) -> None:
+    def __init__(self, said: Global, resolver: Resolver, report: Report) -> None:
+        self._global = said
+        self._unix = value_of(said.unix_bind, UnixBind())
         self._resolver = resolver
         self._report = report
         self._users: dict[tuple[Address, str | None], Location] = {}
@@ -33,6 +45,7 @@ class ListenerPlanner:
     def binds(self, roles: Roles) -> tuple[Bind, ...]:
         """The listening addresses of all frontends."""
         planned: list[Bind] = []
+        self._check_accounts()
         for number, merged in enumerate(roles.frontends):
             before = len(planned)
             for line in merged.proxy.binds:
@@ -42,10 +55,10 @@ class ListenerPlanner:
                     self._report.caught(failure)
         return tuple(planned)
 
-    def metrics(self, said: Global, roles: Roles) -> tuple[MetricsBind, ...]:
+    def metrics(self, roles: Roles) -> tuple[MetricsBind, ...]:
         """The addresses of ``prometheus bind`` and of the metrics listeners."""
         planned: list[MetricsBind] = []
-        for line in said.metrics:
+        for line in self._global.metrics:
             for address in self._addresses(line.address):
                 planned.append(MetricsBind(address, line.address.location, line.path))
         for merged in roles.metrics:
@@ -59,7 +72,7 @@ class ListenerPlanner:
 
     def _line(self, line: BindLine, frontend: int, settings: Settings, first: int) -> Iterator[Bind]:
         """The addresses of one line; ``first`` is the number of the first within its frontend."""
-        uid, gid = uid_of(line.user, line.uid), gid_of(line.group, line.gid)
+        access = self._access(line)
         interface = line.interface.value if line.interface else None
         backlog = value_of(line.backlog, value_of(settings.backlog, DEFAULT_BACKLOG))
         keepalive = client_keepalive(settings)
@@ -81,10 +94,12 @@ class ListenerPlanner:
                     transparent=value_of(line.transparent, False),
                     mss=value_of(line.mss, 0),
                     user_timeout_ms=value_of(line.user_timeout, 0),
+                    rcvbuf=value_of(self._global.client_rcvbuf, 0),
+                    sndbuf=value_of(self._global.client_sndbuf, 0),
                     inherited_fd=int(address.host) if address.family == "fd" else None,
-                    mode=line.mode.value if line.mode else None,
-                    uid=uid,
-                    gid=gid,
+                    mode=access.mode,
+                    uid=access.uid,
+                    gid=access.gid,
                     name=value_of(line.name, None),
                     id=value_of(line.id, None),
                     label=value_of(line.name, str(value_of(line.id, next(number)))),
@@ -96,7 +111,7 @@ class ListenerPlanner:
 
         The same address on another interface is another one.
         """
-        first = self._resolver.address(part.endpoint, part.location)
+        first = self._resolver.address(self._prefixed(part.endpoint), part.location)
         if first is None:
             return
         for port in range(first.port, max(part.last_port, first.port) + 1):
@@ -107,6 +122,31 @@ class ListenerPlanner:
                 continue
             self._users[address, interface] = part.location
             yield address
+
+    def _access(self, line: BindLine) -> _Access:
+        """What the line says of a unix socket, completed by ``unix-bind`` if it has one."""
+        local = any(part.endpoint.kind is EndpointKind.UNIX for part in line.addresses)
+        unix = self._unix if local else UnixBind()
+        mode = line.mode or unix.mode
+        return _Access(
+            mode.value if mode else None,
+            uid_of(line.user or unix.user, line.uid or unix.uid),
+            gid_of(line.group or unix.group, line.gid or unix.gid),
+        )
+
+    def _check_accounts(self) -> None:
+        """Those of ``unix-bind``, also where no line needs them."""
+        try:
+            uid_of(self._unix.user, None)
+            gid_of(self._unix.group, None)
+        except ConfigError as failure:
+            self._report.caught(failure)
+
+    def _prefixed(self, endpoint: Endpoint) -> Endpoint:
+        """With what ``unix-bind`` puts before the path of a unix socket."""
+        if endpoint.kind is not EndpointKind.UNIX or self._unix.prefix is None:
+            return endpoint
+        return replace(endpoint, host=self._unix.prefix.value + endpoint.host)
 
     def _metrics_parts(self, line: BindLine) -> Iterator[BindAddress]:
         """The addresses of a 'bind' line that can serve metrics; the others, and any options, are reported."""

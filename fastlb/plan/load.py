@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastlb.config.environment import LOCAL_PEER
-from fastlb.config.errors import Diagnostic, Location, Report, Severity, TooManyErrors
+from fastlb.config.errors import Diagnostic, Location, Report, Severity, TooManyErrors, quote
+from fastlb.config.globaltree import Config
 from fastlb.config.limits import MAX_TEXT_BYTES
 from fastlb.config.logpieces import TCPLOG
 from fastlb.config.parser import parse_files
-from fastlb.config.tree import Config
 from fastlb.plan.build import build
 from fastlb.plan.model import Plan
 
@@ -66,8 +66,9 @@ def load_both(
         plan = build(config, files, digest, report)
     except TooManyErrors:
         plan = None
-    if how.strict and plan is not None:
-        plan = _unless_warned(plan, report)
+    word = "-dW" if how.strict else "zero-warning" if config and config.process.zero_warning else ""
+    if word and plan is not None:
+        plan = _unless_warned(plan, word, report)
     return LoadResult(plan, report.diagnostics(files)), config
 
 
@@ -82,12 +83,12 @@ def _files(path: str) -> list[str]:
     return sorted(str(entry) for entry in found if not entry.name.startswith("."))
 
 
-def _unless_warned(plan: Plan, report: Report) -> Plan | None:
+def _unless_warned(plan: Plan, word: str, report: Report) -> Plan | None:
     warned = [found for found in report.diagnostics(plan.files) if found.severity is Severity.WARNING]
     if not warned:
         return plan
     where = Location(warned[-1].location.file, 0, 0)
-    report.error(where, "there are warnings, and with '-dW' none is allowed")
+    report.error(where, f"there are warnings, and with {quote(word)} none is allowed")
     return None
 
 

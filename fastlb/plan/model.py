@@ -16,6 +16,8 @@ from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
 from fastlb.config.tree import LogSample
 from fastlb.plan.hashing import DEFAULT_HASHING, Hashing, HashKey
+from fastlb.plan.processmodel import DEFAULT_LOG_TAG as DEFAULT_LOG_TAG
+from fastlb.plan.processmodel import Process as Process
 from fastlb.rules.model import NO_BACKEND_RULES, NO_FRONTEND_RULES, BackendRules, FrontendRules
 
 DEFAULT_BACKLOG = 4096
@@ -24,7 +26,6 @@ DEFAULT_RISE = 2
 DEFAULT_FALL = 3
 DEFAULT_WEIGHT = 1
 DEFAULT_RETRIES = 3
-DEFAULT_LOG_TAG = "fastlb"
 
 
 class Balance(IntEnum):
@@ -97,7 +98,7 @@ class Keepalive:
 class Bind:
     """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets.
 
-    ``mss`` and ``user_timeout_ms`` 0: the kernel's own.
+    ``mss``, ``user_timeout_ms``, ``rcvbuf`` and ``sndbuf`` 0: the kernel's own.
     ``label`` is its name, id or number within the frontend, for log lines. ``accept_proxy``: clients must begin with a
     PROXY header.
     """
@@ -115,6 +116,8 @@ class Bind:
     transparent: bool = False
     mss: int = 0
     user_timeout_ms: int = 0
+    rcvbuf: int = 0
+    sndbuf: int = 0
     inherited_fd: int | None = None
     mode: int | None = None
     uid: int | None = None
@@ -173,19 +176,21 @@ class SessionLog:
 class Frontend:
     """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``).
 
-    ``client_hs_ms`` 0: as long as ``client_ms``.
+    ``client_hs_ms`` 0: as long as ``client_ms``. ``rate_limit`` is in sessions a second, 0 is none.
     """
 
     name: str
     backend: int
     location: Location
     maxconn: int = 0
+    rate_limit: int = 0
     client_ms: int = 0
     client_fin_ms: int = 0
     client_hs_ms: int = 0
     logs: tuple[int, ...] = ()
     log_tag: str | None = None
     session_log: SessionLog = SessionLog()
+    nolinger: bool = False
     kernel_splice: bool = False
     description: str | None = None
     id: int | None = None
@@ -217,6 +222,8 @@ class Backend:
     retries: int = DEFAULT_RETRIES
     redispatch: int = 0
     allbackups: bool = False
+    abortonclose: bool = False
+    nolinger: bool = False
     fullconn: int = 0
     log_health_checks: bool = False
     draws: int = 0
@@ -335,36 +342,6 @@ class MetricsBind:
     address: Address
     location: Location
     path: str = "/metrics"
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """What concerns the service as a whole. ``workers`` 0 means one for each CPU; ``maxconn`` 0 means automatic.
-
-    ``steer``: a connection goes to the worker on the CPU that receives it. ``groups`` are all groups of ``user``.
-    ``logs`` are the targets of the global section, as indices.
-    """
-
-    workers: int = 0
-    pin: bool = False
-    steer: bool = False
-    busy_polling: bool = False
-    maxconn: int = 0
-    nofile: int = 0
-    user: str | None = None
-    uid: int | None = None
-    gid: int | None = None
-    groups: tuple[int, ...] = ()
-    chroot: str | None = None
-    daemon: bool = False
-    pidfile: str | None = None
-    hard_stop_after_ms: int = 0
-    spread_checks: int = 0
-    log_tag: str = DEFAULT_LOG_TAG
-    log_hostname: str | None = None
-    node: str = ""
-    description: str | None = None
-    logs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import socket
 from pathlib import Path
 
 from fastlb.config.errors import ConfigError, Report, quote
-from fastlb.config.tree import Global, Said
+from fastlb.config.globaltree import Global
+from fastlb.config.tree import Said
 from fastlb.plan.accounts import find_user, gid_of, groups_of
 from fastlb.plan.model import DEFAULT_LOG_TAG, Process
 from fastlb.plan.values import value_of
@@ -23,7 +24,24 @@ def plan_process(said: Global, logs: tuple[int, ...], report: Report) -> Process
         pin=value_of(said.pin, False) or steer,  # a worker that moves would leave its connections behind
         steer=steer,
         busy_polling=value_of(said.busy_polling, False),
+        strict_limits=value_of(said.strict_limits, False),
+        fd_hard_limit=value_of(said.fd_hard_limit, 0),
+        thread_hard_limit=value_of(said.thread_hard_limit, 0),
+        quiet=value_of(said.quiet, False),
+        max_spread_checks_ms=value_of(said.max_spread_checks, 0),
+        grace_ms=value_of(said.grace, 0),
+        reject_privileged_ports=value_of(said.reject_privileged_ports, False),
+        dumpable=value_of(said.dumpable, False),
+        splice=value_of(said.splice, True),
+        maxpipes=value_of(said.maxpipes, None),
+        pipesize=value_of(said.pipesize, 0),
+        client_rcvbuf=value_of(said.client_rcvbuf, 0),
+        client_sndbuf=value_of(said.client_sndbuf, 0),
+        server_rcvbuf=value_of(said.server_rcvbuf, 0),
+        server_sndbuf=value_of(said.server_sndbuf, 0),
         maxconn=value_of(said.maxconn, 0),
+        maxconnrate=value_of(said.maxconnrate, 0),
+        maxsessrate=value_of(said.maxsessrate, 0),
         nofile=value_of(said.nofile, 0),
         user=user,
         uid=uid,

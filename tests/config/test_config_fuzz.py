@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from fastlb.config.balanceline import BALANCE_ALGORITHMS
 from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.globalsection import GLOBAL_KEYWORDS
-from fastlb.config.proxykeywords import PROXY_KEYWORDS, TIMEOUTS
+from fastlb.config.proxykeywords import PROXY_KEYWORDS
 from fastlb.config.proxyoptions import OPTIONS
 from fastlb.config.ruleline import ACTIONS, TCP_REQUEST
 from fastlb.config.samples import CONVERTERS, FETCHES
 from fastlb.config.serverline import SERVER_OPTIONS
+from fastlb.config.timeouts import TIMEOUTS
 from fastlb.plan.load import LoadResult
 
 ENVIRON = {"A": "10.0.0.1", "B": "x y z", "EMPTY": ""}

@@ -39,6 +39,17 @@ busy-polling|no busy-polling|busy-polling x|stats socket /tmp/x|stats socket|sta
 setenv A b|setenv A|setenv|presetenv A b|unsetenv|unsetenv A B|resetenv|resetenv A|.notice a|.notice a b|.foo
 description a b|description|node x|node a/b|node a b|node|localpeer a|localpeer|localpeer a b
 .warning a|.alert a|.diag a|.notice|stats timeout 0|stats maxconn 5|stats maxconn 0|stats nosuch
+maxconnrate 5|maxconnrate|maxconnrate 5 6|maxsessrate 5|maxsessrate|strict-limits|no strict-limits|strict-limits x
+fd-hard-limit 5000|fd-hard-limit|quiet|quiet x|no quiet|zero-warning|zero-warning x|max-spread-checks 5s
+max-spread-checks|max-spread-checks x|grace 5s|grace|grace x|harden.reject-privileged-ports.tcp
+harden.reject-privileged-ports.tcp x
+set-dumpable|no set-dumpable|set-dumpable x|nosplice|nosplice x|no nosplice|maxpipes 5|maxpipes|tune.pipesize 5
+tune.pipesize|tune.rcvbuf.client 5|tune.rcvbuf.client|tune.rcvbuf.client 5 6|tune.sndbuf.server 5|unix-bind prefix /a
+unix-bind prefix|unix-bind mode 660|unix-bind foo|unix-bind|unix-bind user nobody group nogroup
+unix-bind user nosuchuser
+noepoll|noreuseport|nogetaddrinfo|tune.maxaccept 4|tune.bufsize 16384|tune.idletimer 5|tune.foo 5|thread-groups 1
+expose-experimental-directives|insecure-fork-wanted|numa-cpu-mapping|no numa-cpu-mapping|server-state-file /x
+mworker-max-reloads 5|close-spread-time 5s|profiling.tasks on|tune.listener.multi-queue on|tune.maxrewrite 5
 """
 AGREED_FRONTEND = """
 maxconn 5|maxconn|maxconn 3 4|timeout client 3s|timeout client 3s 4|timeout client|timeout cleint 3|timeout client 5sec
@@ -83,6 +94,9 @@ id 5 6|id|enabled|enabled x|disabled x|no disabled
 bind :18081 defer-accept|bind [::]:18081 defer-accept tfo backlog 10|bind :18081 defer-accept x|bind :18081 tfo
 bind :18081 accept-proxy|bind /x accept-proxy mode 660|bind :18081 accept-proxy defer-accept tfo
 bind :18081 accept-proxy x
+rate-limit sessions 5|rate-limit sessions|rate-limit|rate-limit foo 5|rate-limit sessions x|option abortonclose
+option nolinger|no option nolinger|option nolinger x|no option abortonclose|option contstats|max-session-srv-conns 5
+load-server-state-from-file none
 """
 AGREED_BACKEND = """
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
@@ -288,13 +302,15 @@ presetenv A c|.if streq("$A",c)|nosuch|.endif;.if streq("$.SECTION",global)|nosu
 STRICTER_GLOBAL = """
 maxconn 5x|maxconn -4|uid x|spread-checks x|ulimit-n x|cpu-map 1 0
 cpu-map auto:1/1-2 4-5|chroot /nonexistent|log ring@x local0|log 127.0.0.1:514x local0|log * local0
-no strict-limits|tune.maxaccept 4|log-tag "a b"|hard-stop-after 1s 5
+log-tag "a b"|hard-stop-after 1s 5|maxconnrate x|fd-hard-limit x|maxpipes x|tune.rcvbuf.client x
+unix-bind mode|unix-bind mode 9
 """
 STRICTER_FRONTEND = """
 acl a src -m str 1.1.1.1|acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a req.ssl_sni -m reg ^a
 acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a always_true 1|acl a path /x
 acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
 tcp-request inspect-delay 5s x
+ rate-limit sessions 5 6|option transparent|transparent|option socket-stats
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 maxconn 5|bind ipv4@:18081
 bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|disabled
 bind /x defer-accept|bind /x tfo
@@ -333,6 +349,7 @@ STRICTER_SECTIONS = [
 # Refused by HAProxy 2.6 and accepted here on purpose.
 LENIENT_GLOBAL = """
 cpu-map auto|log 127.0.0.1 sample 1-1:1 local0|prometheus bind 127.0.0.1:18090|tune.reuseport cpu|tune.reuseport hash
+harden.reject-privileged-ports.tcp on|thread-hard-limit 5|setcap cap_net_raw|anonkey 5
 """
 LENIENT_FRONTEND = (
     "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]|timeout client-hs 3s"

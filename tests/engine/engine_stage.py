@@ -12,11 +12,13 @@ from dataclasses import replace
 from engine_inside import Inside, listen
 from engine_workers import make_plan
 
+from fastlb.plan.model import Process
+
 LOCALHOST = "127.0.0.1"
 
 
 class Stage:
-    def __init__(self, asked: bool = False, **plan: object) -> None:
+    def __init__(self, asked: bool = False, process: Process | None = None, **plan: object) -> None:
         """``asked``: the server's port is the one that the client wanted to reach."""
         self.listener = listen(receive_bytes=4096)
         self.server_port = self.listener.getsockname()[1]
@@ -24,7 +26,7 @@ class Stage:
         if asked:
             server = replace(made.servers[0], address=replace(made.servers[0].address, port=0), port_offset=0)
             made = replace(made, servers=(server,))
-        self.inside = Inside(made)
+        self.inside = Inside(replace(made, process=process or made.process))
         self.counters = self.inside.counters
 
     def connected(self) -> socket.socket:

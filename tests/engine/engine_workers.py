@@ -55,8 +55,10 @@ def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: in
     """One frontend, one backend, a server for each port of 127.0.0.1."""
     limits = {key: backend.pop(key) for key in ("minconn", "maxqueue") if key in backend}
     weights = weights or [1] * len(ports)
-    names = ("client_ms", "client_fin_ms", "client_hs_ms", "session_log")
+    names = ("client_ms", "client_fin_ms", "client_hs_ms", "session_log", "rate_limit")
     frontend = {key: backend.pop(key) for key in names if key in backend}
+    if backend.pop("resets_clients", False):
+        frontend["nolinger"] = True
     bind = {key: backend.pop(key) for key in ("accept_proxy",) if key in backend}
     server = {key: backend.pop(key) for key in ("proxy_version", "proxy_crc32c") if key in backend}
     servers = tuple(
@@ -114,7 +116,8 @@ class Workers:
         """Limits, states and schedules of a plan whose slots are its indices."""
         self.plan = plan
         self.generation += 1
-        self.shm.set_frontend_limit(0, plan.frontends[0].maxconn)
+        self.shm.set_frontend_limit(0, plan.frontends[0].maxconn, plan.frontends[0].rate_limit)
+        self.shm.set_process_limit(0, rates=bool(plan.frontends[0].rate_limit))
         self.shm.set_backend_fullconn(0, plan.backends[0].fullconn)
         for slot, server in enumerate(plan.servers):
             self.shm.set_server_limit(slot, server.maxconn, server.minconn, server.maxqueue)

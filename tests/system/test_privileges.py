@@ -54,6 +54,19 @@ def test_workers_have_no_identity_and_no_capability(jailed):
         assert now["Seccomp"] == "2"
 
 
+def core_limits(pid):
+    """Soft and hard limit of core files, as /proc shows them."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line.split()[4:6] for line in lines if line.startswith("Max core file size"))
+
+
+def test_set_dumpable_lets_a_worker_leave_a_core(fastlb, peer, port):
+    lb = fastlb.start(config(port, peer("banner", "s"), "set-dumpable", "quiet"))
+    assert lb.output() == ""
+    hard = core_limits(lb.pid)[1]
+    assert [core_limits(pid) for pid in lb.workers()] == [[hard, hard]] * 2
+
+
 def test_workers_without_user_keep_no_capability_either(fastlb, peer, port):
     lb = fastlb.start(config(port, peer("banner", "s")))
     for pid in lb.workers():

@@ -112,6 +112,15 @@ def test_sigusr1_drains(fastlb, peer, port):
     assert lb.wait_end() == 0
 
 
+def test_grace_accepts_while_readiness_says_no(fastlb, peer, port):
+    lb = fastlb.start(config(port, peer("banner", "s"), extra="grace 1m"))
+    lb.signal(signal.SIGUSR1)
+    eventually(lambda: lb.get("/readyz")[0] == 503, "whoever asks is told")
+    assert who(("127.0.0.1", port)) == "s"
+    lb.signal(signal.SIGTERM)
+    assert lb.wait_end(10) == 0, "a stop does not wait for it"
+
+
 def test_hard_stop_after_ends_a_drain(fastlb, peer, port):
     lb = fastlb.start(config(port, peer("hold", "s"), extra="hard-stop-after 700ms"))
     client = connect(("127.0.0.1", port))

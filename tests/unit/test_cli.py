@@ -123,6 +123,23 @@ def test_too_great_a_maxconn_is_lowered_and_told():
     assert "lowered to" in (limit.warning(plan(workers=2, maxconn=100_000)) or "")
 
 
+def test_strict_limits_refuse_what_would_be_lowered():
+    limit = limits.fit(plan(), 2, 1024)
+    assert limits.refusal(plan(workers=2, maxconn=100_000), limit) is None
+    assert "'strict-limits'" in limits.refusal(plan(workers=2, maxconn=100_000, strict_limits=True), limit)
+    assert "'ulimit-n 2000'" in limits.refusal(plan(nofile=2000, strict_limits=True), limit)
+    assert limits.refusal(plan(workers=2, maxconn=100, nofile=1024, strict_limits=True), limit) is None
+
+
+def test_thread_hard_limit_and_shares_of_pipes():
+    assert limits.worker_count(plan(workers=8, thread_hard_limit=3)) == 3
+    assert limits.worker_count(plan(workers=2, thread_hard_limit=3)) == 2
+    assert limits.pipes(plan(workers=4, maxpipes=100, pipesize=4096)) == (25, 4096)
+    assert limits.pipes(plan(workers=4, maxpipes=2))[0] == 1
+    assert limits.pipes(plan(workers=4, maxpipes=0))[0] == limits.pipes(plan(workers=4, splice=False))[0] == 0
+    assert limits.pipes(plan(workers=4))[0] > 1_000_000
+
+
 def test_no_room_at_all():
     with pytest.raises(limits.LimitError, match="leaves no room"):
         limits.fit(plan(), 2, 64)

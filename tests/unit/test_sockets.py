@@ -11,6 +11,7 @@ from fastlb import arrivals, sockets
 from fastlb.listeners import WIDE_RANGE, Listeners
 from fastlb.plan.model import Address, Bind, Keepalive, Location, Plan, Process
 
+SO_BUF_LOCK = 72  # socket(7)
 IP_FREEBIND = 15
 HERE = Location("lb.conf", 3, 10)
 
@@ -77,6 +78,25 @@ def test_what_is_inherited_changes_while_a_socket_listens(port, listeners):
     listeners.refresh(plan(tcp(port, keepalive=None)))
     assert inherited(listener.sock) == (plain[0], 0, 0)
     assert listener.sock.getsockopt(socket.IPPROTO_IP, IP_FREEBIND) == 0
+
+
+def test_sizes_of_buffers_are_inherited_and_given_back_to_the_kernel(port, listeners):
+    def sizes():
+        listener.sock.setblocking(True)
+        with socket.create_connection(listener.sock.getsockname()[:2]), listener.sock.accept()[0] as accepted:
+            options = socket.SO_RCVBUF, socket.SO_SNDBUF, SO_BUF_LOCK
+            return [accepted.getsockopt(socket.SOL_SOCKET, option) for option in options]
+
+    listeners.adopt(listeners.prepare(plan(tcp(port)), 1))
+    (listener,) = listeners.all()
+    usual = sizes()
+    listeners.refresh(plan(tcp(port, rcvbuf=8000, sndbuf=9000)))
+    assert sizes() == [16000, 18000, 3]
+    listeners.refresh(plan(tcp(port, sndbuf=9000)))
+    assert sizes() == [usual[0], 18000, 1]
+    listeners.refresh(plan(tcp(port)))
+    assert sizes()[0] == usual[0]
+    assert sizes()[2] == usual[2] == 0
 
 
 @pytest.mark.parametrize(("family", "host"), [("inet", "192.0.2.77"), ("inet6", "2001:db8::77")])
