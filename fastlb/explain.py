@@ -22,8 +22,10 @@ from fastlb.config.tree import (
     EndpointKind,
     LogGlobal,
     LogLine,
+    RingTarget,
     Said,
     ServerLine,
+    StreamTarget,
     merged_options,
     merged_settings,
 )
@@ -255,9 +257,18 @@ def _logs(logs: Iterable[LogLine | LogGlobal]) -> Iterator[Row]:
         if isinstance(log, LogGlobal):
             yield Row("log global", _place(log.location))
         else:
-            target = log.target if isinstance(log.target, str) else _spell(log.target)
+            length = f" len {log.length}" if log.length else ""
+            format_ = f" format {log.format}" if log.format else ""
             sample = f" sample {log.sample}" if log.sample else ""
-            yield Row(f"log {target} len {log.length} format {log.format}{sample}", _place(log.location))
+            yield Row(f"log {_log_target(log)}{length}{format_}{sample}", _place(log.location))
+
+
+def _log_target(log: LogLine) -> str:
+    if isinstance(log.target, Endpoint):
+        return _spell(log.target)
+    if isinstance(log.target, StreamTarget):
+        return f"tcp@{_spell(log.target.endpoint)}"
+    return f"ring@{log.target.name}" if isinstance(log.target, RingTarget) else log.target
 
 
 # ---- any value ---------------------------------------------------------------------------------------------------

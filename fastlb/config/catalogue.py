@@ -16,6 +16,7 @@ from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.proxykeywords import PROXY_KEYWORDS
 from fastlb.config.proxyoptions import OPTIONS, OptionKeyword
 from fastlb.config.proxysection import SIDES, ProxyKeyword, Side
+from fastlb.config.ringsection import RING_KEYWORDS
 from fastlb.config.ruleline import ACTIONS, ANSWER_ACTIONS, TCP_REQUEST, TCP_RESPONSE
 from fastlb.config.samples import CONVERTERS, FETCHES
 from fastlb.config.serverline import SERVER_OPTIONS
@@ -29,6 +30,7 @@ _SECTIONS: KeywordTable[None] = KeywordTable(
         "frontend": Keyword(None, "name [from defaults]", "where clients connect"),
         "backend": Keyword(None, "name [from defaults]", "the servers that may serve them"),
         "listen": Keyword(None, "name [from defaults]", "a frontend and a backend in one"),
+        "ring": Keyword(None, "name", "log lines on their way to a server over TCP"),
     },
     not_yet=known.NOT_YET_SECTIONS,
     ignored=dict.fromkeys(known.IGNORED_SECTIONS, known.OTHER_ONLY),
@@ -45,6 +47,7 @@ TABLES: tuple[tuple[str, str, KeywordTable[Any]], ...] = (
     ("algorithms of 'balance'", "balance ", BALANCE_ALGORITHMS),
     ("options of 'bind'", "", BIND_OPTIONS),
     ("options of 'server' and 'default-server'", "", SERVER_OPTIONS),
+    ("section 'ring'", "", RING_KEYWORDS),
     ("rules of 'tcp-request'", "tcp-request ", TCP_REQUEST),
     ("rules of 'tcp-response'", "tcp-response ", TCP_RESPONSE),
     ("actions of 'tcp-request' rules", "", ACTIONS),

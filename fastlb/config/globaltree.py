@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastlb.config.tree import BindAddress, LogLine, Proxy, Said
+from fastlb.config.tree import BindAddress, LogLine, Proxy, RingLine, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +80,4 @@ class Config:
 
     process: Global
     proxies: tuple[Proxy, ...]
+    rings: tuple[RingLine, ...] = ()

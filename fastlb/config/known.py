@@ -14,8 +14,8 @@ from fastlb.config.knownglobal import OTHER_ONLY as OTHER_ONLY
 _TRANSPARENT = "write 'server clients *', which sends each connection to where its client wanted to go"
 SPLICES_ALWAYS = "fastlb always splices when that is faster"
 
-SECTIONS = ("global", "defaults", "frontend", "backend", "listen")
-NOT_YET_SECTIONS = words("healthcheck log-profile peers resolvers ring")
+SECTIONS = ("global", "defaults", "frontend", "backend", "listen", "ring")
+NOT_YET_SECTIONS = words("healthcheck log-profile peers resolvers")
 IGNORED_SECTIONS = words(
     "acme cache crt-list crt-store fcgi-app http-errors log-forward mailers program traces userlist"
 )

@@ -8,7 +8,14 @@ MAX_TEXT_BYTES = 8 << 20
 MAX_STATEMENTS = 100_000
 MAX_LOGS = 32
 MAX_METRICS = 32
-LIMITS = {"defaults sections": 4096, "frontends": 4096, "backends": 4096, "servers": 16384, "listening addresses": 8192}
+LIMITS = {
+    "defaults sections": 4096,
+    "frontends": 4096,
+    "backends": 4096,
+    "servers": 16384,
+    "listening addresses": 8192,
+    "rings": 256,
+}
 
 
 def check_logs(logs: int, where: Location) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from fastlb.config.address import expand_address, parse_log_target
+from fastlb.config.address import expand_address
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import numbered
-from fastlb.config.tree import LogGlobal, LogLine, LogSample
+from fastlb.config.logtarget import parse_target
+from fastlb.config.tree import LogGlobal, LogLine, LogSample, RingTarget
 
 DEFAULT_FORMAT = "local"
 DEFAULT_LENGTH = 1024
@@ -27,9 +28,10 @@ def parse_log(args: Args) -> LogLine | LogGlobal:
     if word.text == "global":
         args.end()
         return LogGlobal(word.location)
-    target = parse_log_target(expand_address(word, args.environ, args.report), word.location)
-    length = args.integer(80, 65535) if args.accept("len") else DEFAULT_LENGTH
-    format_ = args.one_of(FORMATS, "log format").text if args.accept("format") else DEFAULT_FORMAT
+    target = parse_target(expand_address(word, args.environ, args.report), word.location)
+    usual_length, usual_format = (0, "") if isinstance(target, RingTarget) else (DEFAULT_LENGTH, DEFAULT_FORMAT)
+    length = args.integer(80, 65535) if args.accept("len") else usual_length
+    format_ = args.one_of(FORMATS, "log format").text if args.accept("format") else usual_format
     sample = _sample(args) if args.accept("sample") else None
     _refuse_profile(args)
     facility = FACILITIES[args.one_of(FACILITIES, "log facility").text]

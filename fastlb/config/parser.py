@@ -18,6 +18,7 @@ from fastlb.config.limits import Counts
 from fastlb.config.names import check_name
 from fastlb.config.proxykeywords import PROXY_KEYWORDS, parse_proxy_statement
 from fastlb.config.proxysection import ProxySection
+from fastlb.config.ringsection import RingSection
 from fastlb.config.rulekeywords import check_inherited
 from fastlb.config.ruletree import NO_RULES
 from fastlb.config.suggest import did_you_mean
@@ -37,6 +38,7 @@ class Parser:
         self._counts = Counts(report)
         self._global = GlobalSection()
         self._proxies: list[Proxy] = []
+        self._rings: list[RingSection] = []
         self._open: ProxySection | None = None
         self._statement: Statement | None = None
         self._defaults = Settings()
@@ -44,6 +46,7 @@ class Parser:
         self._openers: dict[str, Callable[[Args], Statement]] = {
             "global": self._open_global,
             "defaults": self._open_defaults,
+            "ring": self._open_ring,
             **dict.fromkeys(_COUNTED, self._open_proxy),
             **dict.fromkeys(known.NOT_YET_SECTIONS, self._open_not_yet),
             **dict.fromkeys(known.IGNORED_SECTIONS, self._open_ignored),
@@ -65,7 +68,8 @@ class Parser:
 
     def result(self) -> Config:
         self._close()
-        return Config(self._global.result(), tuple(self._proxies))
+        rings = tuple(ring.finish(self._report) for ring in self._rings)
+        return Config(self._global.result(), tuple(self._proxies), rings)
 
     def _line(self, words: list[Word]) -> None:
         first = words[0]
@@ -171,6 +175,16 @@ class Parser:
         self._open = section
         self._report.hold()
         return partial(parse_proxy_statement, section)
+
+    def _open_ring(self, args: Args) -> Statement:
+        word = args.need("the name of the ring")
+        args.end()
+        self._counts.add("rings", 1, word.location)
+        ring = RingSection(check_name(word, "ring"), word.location)
+        if any(other.line.name == ring.line.name for other in self._rings):
+            self._report.error(word.location, f"there is another ring {quote(word.text)} above")
+        self._rings.append(ring)
+        return ring.statement
 
     def _open_not_yet(self, args: Args) -> Statement:
         word = args.words[0]

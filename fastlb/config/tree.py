@@ -164,10 +164,27 @@ class LogSample:
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
-    """One ``log`` line with a target of its own; ``target`` is ``stdout``, ``stderr`` or an address. Syslog numbers."""
+class StreamTarget:
+    """``tcp@address``: log lines over a connection."""
 
-    target: Endpoint | str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class RingTarget:
+    """``ring@name``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One ``log`` line with a target of its own; ``target`` is ``stdout``, ``stderr`` or an address. Syslog numbers.
+
+    An empty ``format`` and a ``length`` of 0 are those of the ring.
+    """
+
+    target: Endpoint | StreamTarget | RingTarget | str
     location: Location
     format: str
     facility: int
@@ -182,6 +199,31 @@ class LogGlobal:
     """``log global``: the targets of the global section."""
 
     location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RingServer:
+    """A ``server`` of a ring. ``octet_count``: each line goes with its length before it (RFC 6587), not as a line."""
+
+    name: str
+    endpoint: Endpoint
+    location: Location
+    octet_count: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RingLine:
+    """A ``ring`` section. ``size`` in bytes, times in milliseconds."""
+
+    name: str
+    location: Location
+    description: str | None = None
+    format: str = "local"
+    maxlen: int = 1024
+    size: int = 1 << 20
+    connect_ms: int = 5000
+    server_ms: int = 10_000
+    servers: tuple[RingServer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

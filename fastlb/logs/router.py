@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TextIO
@@ -20,6 +20,7 @@ from typing import TextIO
 from fastlb._engine import Shm
 from fastlb.logs.datagram import DatagramSink
 from fastlb.logs.formats import Sender
+from fastlb.logs.forward import ForwardSink
 from fastlb.logs.levels import DEBUG, LEVEL_NAMES, WARNING
 from fastlb.logs.repeats import INTERVAL_S, Repeats
 from fastlb.logs.sampling import Sampler
@@ -27,7 +28,7 @@ from fastlb.logs.sink import Sink
 from fastlb.logs.stream import ClosedSink, open_fd, open_inherited, open_text
 from fastlb.logs.target import Target
 from fastlb.logs.text import escape_line, escape_text
-from fastlb.plan.model import Address, Backend, Frontend, Plan
+from fastlb.plan.model import Address, Backend, Frontend, LogStream, Plan
 from fastlb.shm import Numbering
 
 _LINES_A_TURN = 512
@@ -41,7 +42,7 @@ class Logs:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._own = open_text(sys.stderr if stream is None else stream)
-        self._sinks: dict[Address | str, Sink] = {}
+        self._sinks: dict[Address | LogStream | str, Sink] = {}
         self._of_process: tuple[Target, ...] = ()
         self._of_backend: tuple[tuple[Target, ...], ...] = ()
         self._of_frontend_slot: dict[int, tuple[Target, ...]] = {}
@@ -101,13 +102,18 @@ class Logs:
         for sink in (*self._sinks.values(), self._own):
             sink.close()
 
-    def _sink(self, address: Address | str) -> Sink:
+    def _sink(self, address: Address | LogStream | str) -> Sink:
         sink = self._sinks.get(address)
         if sink is None:
-            sink = self._sinks[address] = _open(address)
+            sink = self._sinks[address] = _open(address, self._warn)
             if isinstance(sink, ClosedSink):
-                self._show(WARNING, escape_text(f"log {address}: no such descriptor was there at the start"))
+                self._warn(f"log {address}: no such descriptor was there at the start")
         return sink
+
+    def _warn(self, text: str) -> None:
+        """About a target: only where the operator looks."""
+        self._show(WARNING, escape_text(text))
+        self._own.flush()
 
     def _close_unused(self) -> None:
         routes = (self._of_process, *self._of_backend, *self._of_frontend_slot.values())
@@ -182,7 +188,9 @@ def _tagged(targets: list[Target], proxy: Frontend | Backend) -> tuple[Target, .
     return own if tag is None else tuple(replace(target, sender=replace(target.sender, tag=tag)) for target in own)
 
 
-def _open(address: Address | str) -> Sink:
+def _open(address: Address | LogStream | str, warn: Callable[[str], None]) -> Sink:
+    if isinstance(address, LogStream):
+        return ForwardSink(address, warn)
     if isinstance(address, str):
         return open_fd(_FDS[address])
     return open_inherited(int(address.host)) if address.family == "fd" else DatagramSink(address)

@@ -16,15 +16,16 @@ BACKLOG_BYTES = 1 << 20
 class Sink(ABC):
     """``dropped`` counts lines that were lost. ``flush`` is to be called once after a batch of ``write``."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = BACKLOG_BYTES) -> None:
         self.dropped = 0
+        self._limit = limit
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._watched: tuple[asyncio.AbstractEventLoop, int] | None = None
 
     def write(self, record: bytes) -> None:
         """Take one line (or one datagram) in; the newest are lost when the backlog is full."""
-        if self._waiting_bytes + len(record) > BACKLOG_BYTES:
+        if self._waiting_bytes + len(record) > self._limit:
             self.dropped += 1
             return
         self._waiting.append(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastlb.config.errors import Report, quote
@@ -56,6 +57,14 @@ def _about_log_formats(merged: Merged, report: Report) -> None:
     if first is not None and not settings.logs:
         hint = "add 'log global', and a 'log' line in 'global'"
         report.warning(first.location, f"{quote(name)} has no effect: {merged.title} has no 'log' line", hint)
+
+
+def advise_structured_data(merged: Merged, formats: Sequence[str], report: Report) -> None:
+    """``log-format-sd`` where none of the targets, which have these formats, would show it."""
+    said = merged.settings.log_format_sd
+    if said is not None and formats and "rfc5424" not in formats:
+        hint = "say 'format rfc5424' in a 'log' line"
+        report.warning(said.location, f"'log-format-sd' has no effect: no target of {merged.title} shows it", hint)
 
 
 def _about_timeouts(merged: Merged, report: Report) -> None:

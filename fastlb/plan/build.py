@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastlb.config.errors import Location, Report
 from fastlb.config.globaltree import Config
 from fastlb.config.tree import BalanceLine
-from fastlb.plan.advice import advise
+from fastlb.plan.advice import advise, advise_structured_data
 from fastlb.plan.hashplan import plan_hashing
 from fastlb.plan.identity import check_identity
 from fastlb.plan.keepalive import server_keepalive
@@ -37,7 +37,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -
     resolver = Resolver(report)
     roles = find_roles(config.proxies, report)
     check_identity(config.proxies, report)
-    logs = LogTable(config.process.logs, resolver, report)
+    logs = LogTable(config.process.logs, config.rings, resolver, report)
     process = plan_process(config.process, logs.global_logs, report)
     listeners = ListenerPlanner(config.process, resolver, report)
     binds = listeners.binds(roles)
@@ -67,6 +67,7 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
     else:
         backend = numbers[proxy.name] if proxy.has_backend else -1
     targets = logs.numbers(settings.logs)
+    advise_structured_data(merged, logs.formats(targets), report)
     return Frontend(
         name=proxy.name,
         backend=backend,

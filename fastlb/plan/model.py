@@ -129,14 +129,33 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
+class LogStream:
+    """Where log lines go over a connection: a server of a ring, or ``tcp@…``.
+
+    Up to ``size`` bytes wait for it. ``octet_count``: each goes with its length before it (RFC 6587), not as a line.
+    """
+
+    name: str
+    address: Address
+    size: int
+    connect_ms: int
+    server_ms: int
+    octet_count: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
 class LogTarget:
-    """One ``log`` line. ``address`` is ``stdout``, ``stderr``, or the Address of a datagram socket or a descriptor.
+    """One ``log`` line. ``address`` is ``stdout``, ``stderr``, the Address of a datagram socket or a descriptor, or a
+    stream; a line that names a ring is as many targets as that has servers.
 
     Levels are syslog's numbers: 0 emerg to 7 debug. Nothing less severe than ``max_level`` is sent; nothing is sent
     as more severe than ``min_level``.
     """
 
-    address: Address | str
+    address: Address | LogStream | str
     format: str
     facility: int
     max_level: int = 7
