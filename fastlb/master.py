@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ _CANNOT_START = (
     BindError,
     WorkerStartError,
     ReloadError,
+    succession.SuccessionError,
     TooManyError,
     OSError,
 )
@@ -59,7 +61,9 @@ class Start:
 async def run(start: Start) -> int:
     """The whole life of a master; returns its exit status."""
     process.set_title(f"master [{start.settings.name}]")
+    claims: list[int] = []
     try:
+        claims = succession.claim(start.settings.predecessors)
         lock = admin.Lock(Path(start.settings.socket), start.settings.predecessors)
         try:
             service = await startup.build(start.settings, start.plan, start.inherited)
@@ -69,6 +73,9 @@ async def run(start: Start) -> int:
     except _CANNOT_START as error:
         start.say(str(error) if isinstance(error, BindError) else f"fastlb: error: {error}")
         return EXIT_FAILED
+    finally:
+        for claimed in claims:
+            os.close(claimed)
 
 
 class Master:

@@ -56,6 +56,11 @@ def forget_signals(ignored: Iterable[signal.Signals] = ()) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+def lives(pid: int) -> bool:
+    """Whether there is such a process, whoever's it is."""
+    return Path(f"/proc/{pid}").exists()
+
+
 def keep_only(descriptors: Iterable[int]) -> None:
     """Closes every descriptor but these. A child that keeps a sibling's control socket hides that one's end (P65)."""
     low = 0

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from fastlb import _engine, arrivals, banner, kernelsplice, limits, privileges, source
+from fastlb import _engine, arrivals, banner, kernelsplice, limits, privileges, process, source
 from fastlb.crew import Crew, Means
 from fastlb.health.monitor import HealthMonitor
 from fastlb.listeners import Change, Listeners, queue_warning
@@ -38,7 +38,7 @@ async def build(settings: Settings, plan: Plan, inherited: Sequence[int]) -> Ser
     if refusal := limits.refusal(plan, limit):
         raise StartError(refusal)
     listeners = Listeners(inherited)
-    listeners.adopt(await _bind(listeners, plan, workers, sharing=bool(settings.predecessors)))
+    listeners.adopt(await _bind(listeners, plan, workers, sharing=any(map(process.lives, settings.predecessors))))
     try:
         return await _assemble(settings, plan, limit, listeners)
     except BaseException:

@@ -42,6 +42,24 @@ def test_a_successor_serves_before_the_predecessor_goes(fastlb, peer, ports, dir
     assert who(("127.0.0.1", port)) == "s"
 
 
+def test_of_two_successors_one_serves(fastlb, peer, port):
+    """They have nothing in common but the process whose place they take, not even a control socket."""
+    text = config(port, peer("banner", "s"))
+    old = fastlb.start(text)
+    with banners(("127.0.0.1", port), 2) as load:
+        both = [fastlb.start(text, options=["-sf", str(old.pid)], wait=False) for _ in range(2)]
+        eventually(lambda: any(one.process.poll() is not None for one in both), "one of them ends")
+        loser, winner = sorted(both, key=lambda one: one.process.poll() is None)
+        assert loser.wait_end() == 1
+        assert f"takes the place of process {old.pid} already: use '-sf {winner.pid}'" in loser.output()
+        winner.wait_ready()
+        assert old.wait_end() == 0
+    assert load.failures == []
+    late = fastlb.start(text, options=["-sf", str(old.pid)], wait=False)
+    assert late.wait_end() == 1
+    assert "the address is in use by" in late.output()
+
+
 def test_a_successor_that_cannot_start_leaves_the_predecessor_alone(fastlb, peer, port, directory):
     old = fastlb.start(config(port, peer("banner", "s")))
     text = config(port, "127.0.0.1:1") + f"frontend taken\n    bind {directory}/missing/socket\n"
