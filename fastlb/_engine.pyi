@@ -51,6 +51,7 @@ def compile_plan(
     frontend_slots: Sequence[int],
     backend_slots: Sequence[int],
     server_slots: Sequence[int],
+    bind_slots: Sequence[int | None] = (),
 ) -> int: ...
 
 @disjoint_base

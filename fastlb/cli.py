@@ -110,7 +110,7 @@ def _condition(text: str, verbose: bool) -> int:
 
 
 def _reading(given: options.Given) -> Reading:
-    return Reading(given.local_peer, given.strict, given.diagnose)
+    return Reading(given.local_peer, given.strict, given.diagnose, given.lenient)
 
 
 def settings_of(given: options.Given) -> settings.Settings:

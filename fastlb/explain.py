@@ -42,6 +42,7 @@ _SAID = {
     (Process, "workers"): ("nbthread",),
     (Check, "read_ms"): ("check_timeout",),
     (Server, "slowstart_new"): ("slowstart",),
+    (Bind, "remark"): ("label",),
     (Bind, "keepalive"): tuple(f"client_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
     (Backend, "keepalive"): tuple(f"server_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
 }
@@ -51,7 +52,7 @@ _OF_SECTION = {"backlog", "source", *_SAID[Bind, "keepalive"]}
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
     "backend", "check", "request", "inherited_fd", "kind", "session_log", "moment", "line", "error_line", "data",
-    "port_offset", "tracked", "balance", "draws", "hashing", "rules",
+    "port_offset", "tracked", "balance", "draws", "hashing", "rules", "label",
 }  # fmt: skip
 # Of what has not been said: the field that counts instead, and its name.
 _DERIVED = {
@@ -233,7 +234,8 @@ def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
     said = merged_options(line.own, merged_options(line.defaults, merged.proxy.inherited.server_options))
     for row in _told(server, _either(said, merged)):
         by_section = row.text == "disabled on" and row.origin == _DEFAULT
-        yield from _written(2, [Row(row.text, "derived from the 'disabled' of the section") if by_section else row])
+        why = "'init-addr': its name has no address" if server.unresolved else "the 'disabled' of the section"
+        yield from _written(2, [Row(row.text, f"derived from {why}") if by_section else row])
     yield from _written(2, [Row("check" if server.check else "no-check", _origin(said.check))])
     if server.check is not None:
         where = said.addr or said.port

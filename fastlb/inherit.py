@@ -6,11 +6,13 @@ All of it may change while the socket listens, for the connections that are acce
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from pathlib import Path
 
 from fastlb.plan.model import Bind, Keepalive
 
+_DEFAULT_CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 # ip(7), ipv6(7); Python has no names for most of them.
 _TRANSPARENT = {socket.AF_INET: (socket.IPPROTO_IP, 19), socket.AF_INET6: (socket.IPPROTO_IPV6, 75)}
 _SO_BUF_LOCK = 72  # socket(7): which sizes are not the kernel's to change, 1 for that of sending, 2 of receiving
@@ -22,13 +24,14 @@ _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.I
 
 
 def set_options(sock: socket.socket, bind: Bind) -> None:
-    """What every accepted TCP connection shall have, and what the bind says of its own."""
+    """What every accepted TCP connection shall have, and what the bind says of its own. Raises OSError."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # urgent data would block splice (P15)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, bind.mss)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, bind.user_timeout_ms)
     _set_buffer(sock, socket.SO_RCVBUF, bind.rcvbuf)
     _set_buffer(sock, socket.SO_SNDBUF, bind.sndbuf)
+    _set_congestion(sock, bind.congestion)
     _set_keepalive(sock, bind.keepalive)
     _set_transparent(sock, wanted=bind.transparent)
 
@@ -45,6 +48,15 @@ def _set_buffer(sock: socket.socket, option: int, size: int) -> None:
             usual = int(Path(file).read_text().split()[1])
             sock.setsockopt(socket.SOL_SOCKET, option, usual // 2)  # which the kernel doubles
             sock.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, locks & ~lock)
+
+
+def _set_congestion(sock: socket.socket, name: str | None) -> None:
+    """Without a name the system's, which a new socket has already."""
+    if name is None:
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return
+        name = _DEFAULT_CONGESTION.read_text().strip()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, os.fsencode(name))
 
 
 def _set_keepalive(sock: socket.socket, keepalive: Keepalive | None) -> None:

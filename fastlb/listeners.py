@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastlb import arrivals, inherit, sockets, steering
-from fastlb.plan.model import Address, Bind, Plan
+from fastlb.plan.model import LOCAL, Address, Bind, Plan
 
 WIDE_RANGE = 64  # ports in one range from which on a socket for each worker would cost more than it gives
 SETTLE_S = 0.5
@@ -96,7 +96,8 @@ class Listeners:
             for listener in self._by_key.get(bind.key, ()):
                 if listener.sock.family != socket.AF_UNIX:
                     arrivals.set_conditions(listener.sock, bind)
-                    inherit.set_options(listener.sock, bind)
+                    with contextlib.suppress(OSError):  # of an algorithm that is gone, when nothing may fail any more
+                        inherit.set_options(listener.sock, bind)
                 listener.sock.listen(bind.backlog)
             if bind.address.family == "unix" and bind.inherited_fd is None:
                 with contextlib.suppress(OSError):
@@ -166,7 +167,7 @@ class Listeners:
         passed = self._passed(bind)
         if passed is not None:
             self._add(change, bind, 0, sockets.take_over(bind, passed), shared=True)
-        elif bind.address.family in ("unix", "abstract"):
+        elif bind.address.family in LOCAL:
             self._add(change, bind, 0, sockets.open_unix(bind, replace=sharing), shared=True)
         else:
             if not have and not sharing and not self._ours(bind.address.port, change):
@@ -220,8 +221,10 @@ def _inherited_address(fd: int) -> Address:
 
 
 def _answers(passed: Address, wanted: Address) -> bool:
-    """Whether a passed socket does for a bind; systemd's ``ListenStream=80`` is ``[::]:80`` for both families."""
-    return wanted in (passed, Address("inet", "0.0.0.0", passed.port) if passed.host == "::" else passed)
+    """Whether a passed socket does for a bind; systemd's ``ListenStream=80`` is ``[::]:80`` for both families, and its
+    ``ListenStream=@name`` has no zeros behind the name."""
+    family, host = {"::": ("inet", "0.0.0.0")}.get(passed.host, (passed.family, passed.host))
+    return wanted in (passed, Address("abstract" if family == "exact" else family, host, passed.port))
 
 
 def _close(listener: Listener) -> None:

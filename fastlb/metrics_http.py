@@ -21,7 +21,6 @@ from fastlb.stats import Snapshot
 if TYPE_CHECKING:
     from fastlb.metrics_app import Endpoint
 
-_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
 _BACKLOG = 128
 
 
@@ -99,16 +98,13 @@ async def _end(address: Address, listening: _Listening) -> None:
 
 
 def _bound_socket(address: Address) -> socket.socket:
-    sock = socket.socket(_FAMILIES[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    sock = socket.socket(address.number, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         if address.family == "unix":
             _remove_stale(address.host)
-            sock.bind(address.host)
-        elif address.family == "abstract":
-            sock.bind(f"\0{address.host}")
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((address.host, address.port))
+        sock.bind(address.name)
         sock.listen(_BACKLOG)  # here, so that an address in use is told as such
     except BaseException:
         sock.close()

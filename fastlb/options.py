@@ -54,6 +54,7 @@ class Given:
     proxy_maxconn: int = 0
     strict: bool = False
     diagnose: bool = False
+    lenient: bool = False
     workers: int = 0
     metrics: list[MetricsBind] = field(default_factory=list)
     socket: Path | None = None
@@ -255,6 +256,7 @@ OPTIONS = (
     Option(("-st",), "PID…", _pids("terminate"), "once this one serves, have those processes end at once (SIGTERM)"),
     Option(("-dW",), "", _flag("strict"), "a warning about the configuration refuses it"),
     Option(("-dD",), "", _flag("diagnose"), "show what '.diag' says"),
+    Option(("-dr",), "", _flag("lenient"), "servers whose names cannot be resolved are in maintenance, no error"),
     Option(("-q",), "", _flag("quiet"), "say nothing but errors"),
     Option(("-V",), "", _flag("verbose"), "with -c: say so when the configuration is valid; with -cc: the result"),
     Option(("-v",), "", _about(1), "print the version"),
@@ -270,7 +272,6 @@ OPTIONS = (
     _ignored("-dV", "there is no TLS"),
     Option(("-dM",), "", _nothing, "only builds for debugging watch their memory", Tier.IGNORED, attached=True),
     _refused("-m", "limit the memory from outside: MemoryMax= in the systemd unit"),
-    _refused("-dr", "a name that cannot be resolved refuses the configuration: write the address"),
     _refused("-x", "sockets are kept over 'fastlb reload', or are passed by systemd (fastlb.socket)"),
     _refused("-de", "fastlb works with epoll alone"),
     _refused("-dS", "fastlb splices only where that is faster"),

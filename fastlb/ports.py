@@ -86,8 +86,8 @@ class PortWatch:
         in_use: Counter[_Way] = Counter()
         closed_before, self._closed = self._closed, {}
         for server, slot, (sessions, closed) in zip(servers, slots, view.ports(slots), strict=True):
-            if not server.address.port or server.address.host in _ANY:
-                continue  # no port at all, or many destinations
+            if not server.address.port or server.address.host in _ANY or server.unresolved:
+                continue  # no port at all, many destinations or none
             if server.source and server.source.usesrc in ("clientip", "client"):
                 continue  # each client has ports of its own
             way = server.address, server.source

@@ -101,7 +101,9 @@ def compile_deployment(shared: SharedState, plan: Plan, generation: int) -> Depl
     """Numbers and compiles a plan; nothing that runs sees it yet. Raises TooManyError, OSError or ReloadError."""
     numbering = shared.reserve(plan)
     try:
-        fd = _engine.compile_plan(plan, generation, numbering.frontends, numbering.backends, numbering.servers)
+        fd = _engine.compile_plan(
+            plan, generation, numbering.frontends, numbering.backends, numbering.servers, numbering.binds
+        )
     except ValueError as error:
         raise ReloadError(str(error)) from error
     return Deployment(generation, plan, numbering, fd, {bind.key: index for index, bind in enumerate(plan.binds)})

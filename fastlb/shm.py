@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from fastlb import _engine
 from fastlb.plan.fullconn import fullconns
-from fastlb.plan.model import Plan, Server
+from fastlb.plan.model import Bind, Plan, Server
 
 Name = TypeVar("Name", bound=Hashable)
 ServerName = tuple[str, str]
@@ -24,11 +24,15 @@ _SERVER_GAUGES = tuple(_engine.SERVER_FIELDS.index(name) for name in ("sessions"
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """The slots of a plan: ``frontends[i]`` is the slot of ``plan.frontends[i]``, and so on."""
+    """The slots of a plan: ``frontends[i]`` is the slot of ``plan.frontends[i]``, and so on.
+
+    A bind that limits its connections counts them under a slot of its own, of those for frontends; others have None.
+    """
 
     frontends: tuple[int, ...]
     backends: tuple[int, ...]
     servers: tuple[int, ...]
+    binds: tuple[int | None, ...] = ()
 
 
 class TooManyError(ValueError):
@@ -70,16 +74,20 @@ class SharedState:
     def __init__(self) -> None:
         self.fd = _engine.shm_create()
         self.view = _engine.Shm(self.fd)
-        self._frontends: Slots[str] = Slots("frontends", _engine.MAX_FRONTENDS)
+        self._frontends: Slots[str] = Slots("frontends and addresses with a limit", _engine.MAX_FRONTENDS)
         self._backends: Slots[str] = Slots("backends", _engine.MAX_BACKENDS)
         self._servers: Slots[ServerName] = Slots("servers", _engine.MAX_SERVERS)
 
     def reserve(self, plan: Plan) -> Numbering:
         """Slots for everything in ``plan``, known names keeping theirs. Changes nothing that a worker could see."""
+        limited = [_bind_name(bind) for bind in plan.binds if bind.maxconn]
+        slots = self._frontends.reserve([frontend.name for frontend in plan.frontends] + limited)
+        own = iter(slots[len(plan.frontends) :])
         return Numbering(
-            self._frontends.reserve([frontend.name for frontend in plan.frontends]),
+            slots[: len(plan.frontends)],
             self._backends.reserve([backend.name for backend in plan.backends]),
             self._servers.reserve([_name(plan, server) for server in plan.servers]),
+            tuple(next(own) if bind.maxconn else None for bind in plan.binds),
         )
 
     def install(self, plan: Plan, service_maxconn: int = 0) -> Numbering:
@@ -90,6 +98,9 @@ class SharedState:
         numbering = self.reserve(plan)
         for slot, frontend in zip(numbering.frontends, plan.frontends, strict=True):
             self.view.set_frontend_limit(slot, frontend.maxconn, frontend.rate_limit)
+        for own, bind in zip(numbering.binds, plan.binds, strict=True):
+            if own is not None:
+                self.view.set_frontend_limit(own, bind.maxconn, 0)
         for slot, fullconn in zip(numbering.backends, fullconns(plan, service_maxconn), strict=True):
             self.view.set_backend_fullconn(slot, fullconn)
         rates = plan.process.maxconnrate, plan.process.maxsessrate
@@ -102,6 +113,7 @@ class SharedState:
         plans = [plan for plan, _ in live]
         view = self.view
         frontends = {frontend.name for plan in plans for frontend in plan.frontends}
+        frontends |= {_bind_name(bind) for plan in plans for bind in plan.binds if bind.maxconn}
         backends = {backend.name for plan in plans for backend in plan.backends}
         servers = {_name(plan, server) for plan in plans for server in plan.servers}
         for slot in self._frontends.release(frontends, lambda slots: _idle(view.frontends(slots), _FRONTEND_GAUGES)):
@@ -111,6 +123,11 @@ class SharedState:
         for slot in self._backends.release(backends, lambda slots: _idle(view.backends(slots), _BACKEND_GAUGES)):
             view.drop_schedule(slot)
             view.clear_backend(slot)
+
+
+def _bind_name(bind: Bind) -> str:
+    """No frontend has such a name: it has a blank."""
+    return f"bind {bind.key}"
 
 
 def _name(plan: Plan, server: Server) -> ServerName:

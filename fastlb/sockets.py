@@ -9,10 +9,7 @@ import stat
 from pathlib import Path
 
 from fastlb import arrivals, holders, inherit
-from fastlb.plan.model import Address, Bind
-
-_PATH_BYTES = 107
-_FAMILY = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
+from fastlb.plan.model import PATH_BYTES, Address, Bind
 
 
 class BindError(Exception):
@@ -37,7 +34,7 @@ def probe(bind: Bind) -> None:
     with _new(bind.address) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _set_v6only(sock, bind)
-        inherit.set_options(sock, bind)
+        _bequeath(sock, bind)
         _bind_to_device(sock, bind)
         _bind(sock, bind)
 
@@ -50,7 +47,7 @@ def open_tcp(bind: Bind, *, reuseport: bool) -> socket.socket:
         if reuseport:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _set_v6only(sock, bind)
-        inherit.set_options(sock, bind)
+        _bequeath(sock, bind)
         arrivals.set_conditions(sock, bind)
         _bind_to_device(sock, bind)
         _bind(sock, bind)
@@ -68,11 +65,11 @@ def open_unix(bind: Bind, *, replace: bool = False) -> socket.socket:
     """
     sock = _new(bind.address)
     try:
-        if bind.address.family == "abstract":
+        if bind.address.family == "unix":
+            _replace(sock, bind, replace)
+        else:
             _bind(sock, bind)
             _listen(sock, bind)
-        else:
-            _replace(sock, bind, replace)
     except BaseException:
         sock.close()
         raise
@@ -91,7 +88,7 @@ def take_over(bind: Bind, fd: int) -> socket.socket:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))  # whatever was set before is not ours (P6)
         if sock.family != socket.AF_UNIX:
-            inherit.set_options(sock, bind)
+            _bequeath(sock, bind)
             arrivals.set_conditions(sock, bind)
             _bind_to_device(sock, bind)
         elif _tcp_only(bind):
@@ -112,7 +109,8 @@ def address_of(sock: socket.socket) -> Address:
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
         if isinstance(name, bytes):
-            return Address("abstract", name[1:].rstrip(b"\0").decode(errors="surrogateescape"))
+            family = "abstract" if len(name) > PATH_BYTES else "exact"
+            return Address(family, name[1:].rstrip(b"\0").decode(errors="surrogateescape"))
         return Address("unix", name)
     return Address("inet6" if sock.family == socket.AF_INET6 else "inet", name[0], name[1])
 
@@ -136,7 +134,7 @@ def unlink_if_same(path: str, inode: int) -> None:
 
 
 def _new(address: Address) -> socket.socket:
-    return socket.socket(_FAMILY[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    return socket.socket(address.number, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
 
 def _tcp_only(bind: Bind) -> list[str]:
@@ -148,8 +146,20 @@ def _tcp_only(bind: Bind) -> list[str]:
         "transparent": bind.transparent,
         "mss": bind.mss,
         "tcp-ut": bind.user_timeout_ms,
+        "cc": bind.congestion,
     }
     return [f"'{name}'" for name, value in said.items() if value]
+
+
+def _bequeath(sock: socket.socket, bind: Bind) -> None:
+    try:
+        inherit.set_options(sock, bind)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if bind.congestion is not None and error.errno in (errno.ENOENT, errno.EPERM):
+            missing = "this kernel lacks it" if error.errno == errno.ENOENT else "it needs CAP_NET_ADMIN"
+            reason = f"'cc {bind.congestion}' cannot be had: {missing}"
+        raise BindError(bind, reason) from error
 
 
 def _bind_to_device(sock: socket.socket, bind: Bind) -> None:
@@ -175,16 +185,10 @@ def _set_v6only(sock: socket.socket, bind: Bind) -> None:
 
 
 def _bind(sock: socket.socket, bind: Bind) -> None:
-    address = bind.address
-    if address.family == "abstract":
-        # Padded to the full length, as HAProxy always did for abns@.
-        target: str | bytes | tuple[str, int] = b"\0" + address.host.encode().ljust(_PATH_BYTES, b"\0")
-    else:
-        target = (address.host, address.port)
     try:
-        sock.bind(target)
+        sock.bind(bind.address.name)
     except OSError as error:
-        raise BindError(bind, _reason(address, error), busy=error.errno == errno.EADDRINUSE) from error
+        raise BindError(bind, _reason(bind.address, error), busy=error.errno == errno.EADDRINUSE) from error
 
 
 def _listen(sock: socket.socket, bind: Bind) -> None:
@@ -198,8 +202,8 @@ def _replace(sock: socket.socket, bind: Bind, living: bool) -> None:
     path = bind.address.host
     _refuse_other(bind, path, living)
     temporary = f"{path}.{os.getpid()}"
-    if len(os.fsencode(temporary)) > _PATH_BYTES:
-        raise BindError(bind, f"the path is too long (at most {_PATH_BYTES - 8} bytes)")
+    if len(os.fsencode(temporary)) > PATH_BYTES:
+        raise BindError(bind, f"the path is too long (at most {PATH_BYTES - 8} bytes)")
     Path(temporary).unlink(missing_ok=True)
     try:
         sock.bind(temporary)

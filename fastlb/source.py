@@ -13,7 +13,6 @@ from fastlb.plan.model import Plan, Source
 _BIND_ADDRESS_NO_PORT = 24  # ip(7): the port is chosen by connect(), and not lost to all other destinations
 _TRIES = 10
 _ANY = ("0.0.0.0", "::")
-_FAMILY = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
 def ports(source: Source) -> Iterator[int]:
@@ -57,7 +56,7 @@ def warnings(plan: Plan) -> list[str]:
     found: list[str] = []
     sources = (server.source for server in plan.servers if server.source and not server.source.usesrc)
     for source in dict.fromkeys(sources):
-        with socket.socket(_FAMILY[source.address.family], socket.SOCK_STREAM) as sock:
+        with socket.socket(source.address.number, socket.SOCK_STREAM) as sock:
             try:
                 bind(sock, source, 0)
             except OSError as error:

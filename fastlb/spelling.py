@@ -25,6 +25,8 @@ _NAMES = {
     "shutdown_when_down": "on-marked-down",
     "shutdown_backups_when_up": "on-marked-up",
     "slowstart_new": "slowstart new-servers",
+    "congestion": "cc",
+    "remark": "label",
 }
 # Values that say what they mean only in words.
 _WORDS: dict[tuple[str, Any], str] = {
@@ -37,6 +39,7 @@ _WORDS: dict[tuple[str, Any], str] = {
     ("keepalive", None): "off",
     ("source", None): "the kernel's choice",
     ("mss", 0): "the route's",
+    ("congestion", None): "the system's",
     ("user_timeout_ms", 0): "the system's",
     ("maxconn", 0): "no limit of its own",
     ("minconn", 0): "none: the limit is maxconn",

@@ -145,6 +145,8 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
         vars_free(&w.colds[index].vars)
     sub(&w.row.frontends[s.frontend.slot].sessions, 1)
     sub(&w.row.counters.sessions, 1)
+    if w.colds[index].bind.slot != NO_INDEX:
+        sub(&w.row.frontends[w.colds[index].bind.slot].sessions, 1)
     sub(&w.row.counters.connections, 1)
     add(&w.row.counters.sessions_closed_total, 1)
     listen_wake(w, s.frontend)

@@ -2,6 +2,7 @@
 import os
 import socket as _socket
 import struct as _struct
+from itertools import zip_longest
 
 
 def _sockaddr(address):
@@ -12,9 +13,9 @@ def _sockaddr(address):
     if address.family == "inet6":
         packed = _socket.inet_pton(_socket.AF_INET6, address.host)
         return _struct.pack("=H2sI16sI", _socket.AF_INET6, _struct.pack("!H", address.port), 0, packed, 0)
-    path = os.fsencode(address.host)
-    # An abstract name is padded to its full length, as HAProxy always did.
-    path = b"\0" + path.ljust(107, b"\0") if address.family == "abstract" else path + b"\0"
+    if address.family == "unresolved":
+        return _struct.pack("=H", 0)  # of a server in maintenance: nobody connects to it
+    path = address.name + (b"\0" if address.family == "unix" else b"")
     if len(path) > 108:
         raise ValueError(f"{address}: the path of a unix socket has at most 107 bytes")
     return _struct.pack("=H", _socket.AF_UNIX) + path
@@ -186,6 +187,7 @@ cdef uint32_t _send_proxy(server):
 cdef bytes _server_row(server, process, uint32_t slot, names):
     cdef plan_server row
     cdef bytes address = _sockaddr(server.address)
+    cdef bytes congestion = os.fsencode(server.congestion or "")
     memset(&row, 0, sizeof(row))
     row.slot = slot
     row.backend = server.backend
@@ -204,15 +206,19 @@ cdef bytes _server_row(server, process, uint32_t slot, names):
         row.port_offset = server.port_offset
     if process.server_rcvbuf or process.server_sndbuf:
         row.flags |= SERVER_BUFFERS
+    if server.congestion is not None:
+        row.flags |= SERVER_CONGESTION
+        memcpy(&row.congestion[0], <const char *>congestion, min(len(congestion), 15))
     if server.user_timeout_ms:
         row.flags |= SERVER_USER_TIMEOUT
         row.user_timeout_ms = server.user_timeout_ms
     return (<char *>&row)[:sizeof(row)]
 
 
-cdef bytes _bind_row(bind, names):
+cdef bytes _bind_row(bind, slot, names):
     cdef plan_bind row
     row.frontend = bind.frontend
+    row.slot = NO_INDEX if slot is None else <uint32_t>slot
     row.flags = BIND_ACCEPT_PROXY if bind.accept_proxy else 0
     row.name = _name(names, bind.label)
     return (<char *>&row)[:sizeof(row)]
@@ -243,11 +249,12 @@ def _sealed(bytes blob):
     return fd
 
 
-def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
+def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots, bind_slots=()):
     """Compile a Plan into a sealed memfd and return its descriptor (the caller's to close).
 
-    ``*_slots`` give the slot of each frontend, backend and server of the plan, in its order. OSError when the memfd
-    cannot be made, ValueError for an address that has no socket form.
+    ``*_slots`` give the slot of each frontend, backend and server of the plan, in its order; ``bind_slots`` that of a
+    frontend, or None, for each bind, unless none of them limits its connections. OSError when the memfd cannot be made,
+    ValueError for an address that has no socket form.
     """
     cdef plan_header head
     blob = bytearray(sizeof(plan_header))
@@ -258,7 +265,8 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots):
     head.version = LAYOUT_VERSION_C
     head.generation = generation
     head.bind_count = <uint32_t>len(plan.binds)
-    head.bind_offset = _table(blob, [_bind_row(b, names) for b in plan.binds])
+    head.bind_offset = _table(
+        blob, [_bind_row(b, slot, names) for b, slot in zip_longest(plan.binds, bind_slots)])
     head.frontend_count = <uint32_t>len(plan.frontends)
     head.frontend_offset = _table(
         blob, [

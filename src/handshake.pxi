@@ -25,11 +25,10 @@ cdef const char *handshake_reason(int refusal) noexcept nogil:
     return b"Received an invalid PROXY protocol header"
 
 
-cdef void handshake_expect(worker_t *w, session_t *s, plan_bind *bind) noexcept nogil:
+cdef void handshake_expect(worker_t *w, session_t *s) noexcept nogil:
     # The time limit is that of the whole header, however slowly it comes.
     cdef header_t *header = &w.headers[session_index(w, s)]
     memset(header, 0, sizeof(header_t))
-    header.bind = bind
     s.state = SESSION_HEADER
     s.deadline_ms = after(w.now_ms, s.frontend.client_hs_ms)
     timer_update(w, s)
@@ -42,7 +41,7 @@ cdef void handshake_refuse(worker_t *w, session_t *s, int refusal) noexcept nogi
     add(&w.row.frontends[s.frontend.slot].headers_refused_total[refusal], 1)
     s.cause = CAUSE_PROXY_HEADER
     if s.frontend.log & (LOG_AT_CONNECT | LOG_AT_END) and not (said_nothing and s.frontend.log & LOG_NOT_NULL):
-        log_refused(w, s, w.headers[session_index(w, s)].bind.name, handshake_reason(refusal))
+        log_refused(w, s, w.colds[session_index(w, s)].bind.name, handshake_reason(refusal))
     session_close(w, s, CAUSE_PROXY_HEADER)
 
 

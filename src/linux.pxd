@@ -62,7 +62,7 @@ cdef extern from * nogil:
 
 cdef extern from "<netinet/tcp.h>" nogil:
     enum:
-        TCP_NODELAY, TCP_INFO, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT
+        TCP_NODELAY, TCP_INFO, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_CONGESTION
 
 
 cdef extern from "<arpa/inet.h>" nogil:

@@ -10,15 +10,22 @@ cdef bint limit_allows(worker_t *w, uint64_t limit, const uint64_t *gauge) noexc
     return gauge_total(w, gauge) <= limit
 
 
+cdef bint listen_allows(worker_t *w, uint32_t slot) noexcept nogil:
+    # Of a frontend, or of an address with a limit of its own.
+    return limit_allows(w, load_relaxed(&w.control.frontends[slot].maxconn), &w.row.frontends[slot].sessions)
+
+
 cdef bint listen_admit(worker_t *w, listener_t *listener) noexcept nogil:
     # Raise the gauges of one more session, or say no and mark this worker as waiting.
     cdef uint32_t slot = listener.frontend.slot
-    cdef uint64_t *gauge = &w.row.frontends[slot].sessions
+    cdef uint32_t own = listener.bind.slot
     if w.free_count == 0:
         return False
-    add(gauge, 1)
+    add(&w.row.frontends[slot].sessions, 1)
     add(&w.row.counters.sessions, 1)
-    if (limit_allows(w, load_relaxed(&w.control.frontends[slot].maxconn), gauge)
+    if own != NO_INDEX:
+        add(&w.row.frontends[own].sessions, 1)
+    if (listen_allows(w, slot) and (own == NO_INDEX or listen_allows(w, own))
             and limit_allows(w, load_relaxed(&w.control.maxconn), &w.row.counters.sessions)):
         return True
     listen_unadmit(w, listener)
@@ -28,6 +35,8 @@ cdef bint listen_admit(worker_t *w, listener_t *listener) noexcept nogil:
 cdef void listen_unadmit(worker_t *w, listener_t *listener) noexcept nogil:
     sub(&w.row.frontends[listener.frontend.slot].sessions, 1)
     sub(&w.row.counters.sessions, 1)
+    if listener.bind.slot != NO_INDEX:
+        sub(&w.row.frontends[listener.bind.slot].sessions, 1)
 
 
 cdef void listen_poll(worker_t *w, listener_t *listener) noexcept nogil:

@@ -159,6 +159,11 @@ cdef void net_hide(int fd) noexcept nogil:
         net_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 1)
 
 
+cdef void net_set_congestion(int fd, const char *name) noexcept nogil:
+    # The plan has asked the kernel for it; what it has unlearnt since is no reason to fail.
+    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, <socklen_t>strlen(name))
+
+
 cdef int net_bind(int fd, const sockaddr_storage *address, uint32_t size) noexcept nogil:
     return 0 if bind(fd, <const sockaddr *>address, size) == 0 else -errno
 

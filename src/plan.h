@@ -100,6 +100,7 @@ struct plan_line {
 struct plan_bind {
     uint32_t frontend;
     uint32_t flags;
+    uint32_t slot; /* of a frontend, to count its own connections where it limits them; or NO_INDEX */
     struct plan_name name; /* in log lines */
 };
 
@@ -168,7 +169,8 @@ struct plan_backend {
 #define SERVER_USER_TIMEOUT 2u
 #define SERVER_CLIENTS_ADDRESS 4u /* the one that the client wanted to reach */
 #define SERVER_CLIENTS_PORT 8u    /* likewise, plus port_offset */
-#define SERVER_BUFFERS 0x1000u    /* of sizes that the header of the plan says */
+#define SERVER_CONGESTION 16u
+#define SERVER_BUFFERS 32u /* of sizes that the header of the plan says */
 
 /* The PROXY header that a server is sent. */
 #define SEND_PROXY_V1 1u
@@ -199,6 +201,7 @@ struct plan_server {
     uint8_t address[112];
     struct plan_name name;
     struct plan_source source;
+    char congestion[16]; /* name of an algorithm */
 };
 
 struct plan_header {

@@ -23,6 +23,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t SERVER_USER_TIMEOUT
     const uint32_t SERVER_CLIENTS_ADDRESS
     const uint32_t SERVER_CLIENTS_PORT
+    const uint32_t SERVER_CONGESTION
     const uint32_t HASH_AVALANCHE
     const uint32_t HASH_MASK
     const uint32_t HASH_MASK6
@@ -127,6 +128,7 @@ cdef extern from "plan.h" nogil:
     ctypedef struct plan_bind "struct plan_bind":
         uint32_t frontend
         uint32_t flags
+        uint32_t slot
         plan_name name
 
     ctypedef struct plan_frontend "struct plan_frontend":
@@ -201,6 +203,7 @@ cdef extern from "plan.h" nogil:
         uint8_t *address
         plan_name name
         plan_source source
+        char *congestion
 
     ctypedef struct plan_header "struct plan_header":
         uint64_t magic

@@ -123,7 +123,6 @@ ctypedef struct endpoints_t:
 ctypedef struct header_t:
     endpoints_t said
     uint16_t left         # bytes of a complete header that are still in the socket's queue
-    plan_bind *bind       # where it was accepted
 
 # A variable that rules have set; its text stands behind it.
 ctypedef struct var_t:
@@ -155,6 +154,7 @@ ctypedef struct cold_t:
     uint32_t queue_position
     uint8_t queue_on_server
     uint32_t linger_ms    # pause until the next look
+    plan_bind *bind       # where it was accepted
     plan_server *avoid    # the server that failed, for a redispatch
     plan_server *pinned   # the server that a rule chose
     vars_t *vars          # NULL until a rule sets one

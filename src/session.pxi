@@ -93,6 +93,7 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
     if w.arriving_vars != NULL:
         w.colds[index].vars = w.arriving_vars
         w.arriving_vars = NULL
+    w.colds[index].bind = listener.bind
     add(&w.row.counters.accepts_total, 1)
     add(&w.row.counters.sessions_total, 1)
     add(&w.row.counters.connections, 1)
@@ -100,7 +101,7 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
     if peer.ss_family == AF_UNIX:
         s.client.flags |= END_UNIX
     if listener.bind.flags & BIND_ACCEPT_PROXY:
-        handshake_expect(w, s, listener.bind)
+        handshake_expect(w, s)
     elif not session_enter(w, s):
         return
     if net_watch(w.epoll, fd, SESSION_EVENTS, session_event_data(w, s, 0)) < 0:

@@ -1,6 +1,7 @@
-"""Addresses as HAProxy writes them: ``host:port``, ``[v6]:port``, ``/path``, ``unix@``, ``abns@``, ``fd@``.
+"""Addresses as HAProxy writes them: ``host:port``, ``[v6]:port``, ``/path``, or with a prefix (``ipv4@``, ``abns@``).
 
-HAProxy manual, sections 2.3 (variables in addresses), 4.2 ``bind`` and ``server``. The last colon separates the port.
+HAProxy manual, sections 2.3 (variables in addresses), 4.2 ``bind`` and ``server``, 11 (prefixes). The last colon
+separates the port.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 
 from fastlb.config.environment import EnvironmentSyntaxError, expand
 from fastlb.config.errors import ConfigError, Location, Report, quote
-from fastlb.config.keywords import words
+from fastlb.config.keywords import because, words
 from fastlb.config.lexer import Word
 from fastlb.config.tree import BindAddress, Endpoint, EndpointKind
 
@@ -19,10 +20,22 @@ MAX_PORT = 65535
 MAX_UNIX_PATH_BYTES = 107
 MAX_FD = 1 << 20
 
-_PREFIX = re.compile(r"([a-z][a-z0-9+]*)@")
-_NOT_YET_PREFIXES = words(
-    "abnsz ipv4 ipv6 mptcp mptcp4 mptcp6 quic quic4 quic6 rhttp ring sockpair tcp tcp4 tcp6 udp udp4 udp6 uxdg uxst"
-)
+_PREFIX = re.compile(r"(stream\+)?([a-z][a-z0-9+]*)@")
+_FAMILIES = {"tcp": "", "tcp4": "inet", "tcp6": "inet6", "ipv4": "inet", "ipv6": "inet6"}
+_LOCAL = {
+    "unix": EndpointKind.UNIX,
+    "uxst": EndpointKind.UNIX,
+    "abns": EndpointKind.ABSTRACT,
+    "abnsz": EndpointKind.EXACT,
+}
+_OF_LOGS = {"udp@": "", "udp4@": "ipv4@", "udp6@": "ipv6@", "uxdg@": "unix@"}
+_NOT_YET_PREFIXES = words("mptcp mptcp4 mptcp6 ring")
+_REFUSED_PREFIXES = {
+    **because("it is not for TCP", "udp udp4 udp6 uxdg quic quic4 quic6 dgram+unix dgram+ipv4 dgram+ipv6"),
+    **because("it passes connections between processes of HAProxy", "sockpair"),
+    **because("it concerns HTTP, and fastlb balances TCP", "rhttp"),
+}
+_WORDS = {"inet": "IPv4", "inet6": "IPv6"}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _ANY = ("0.0.0.0", "::")
@@ -63,76 +76,108 @@ def parse_server(text: str, where: Location, report: Report) -> tuple[Endpoint, 
         return local, None
     if "://" in text:
         raise ConfigError(where, f"a server is an address, not a URL: {quote(text)}", "write host:port")
-    host, port = split_port(text)
+    family, host, port = _split(text)
     offset = _port_offset(text, port, where)
     number = _server_port(text, port, where, report) if port and offset is None else 0
-    return parse_host(host, where, number, text), offset
+    return _host(host, where, number, text, family), offset
 
 
 def parse_source(text: str, where: Location, *, ranges: bool) -> tuple[Endpoint, int]:
     """Where connections come from, and the last port of a range; port 0 is any."""
     if parse_local(text, where) is not None:
         raise ConfigError(where, f"'source' needs an IP address or '*', not {quote(text)}")
-    host, port = split_port(text)
+    family, host, port = _split(text)
     if not port or (port.isascii() and port.isdigit() and not port.strip("0")):
-        return parse_host(host, where, 0, text), 0
+        return _host(host, where, 0, text, family), 0
     spread = _RANGE.fullmatch(port)
     if spread and not ranges:
         hint = "give each server a 'source' with a range of its own"
         raise ConfigError(where, f"'source' of a section takes one port, not a range: {quote(text)}", hint)
     first, last = _port_range(port, text, where)
-    return parse_host(host, where, first, text), last
+    return _host(host, where, first, text, family), last
 
 
 def parse_log_target(text: str, where: Location) -> Endpoint | str:
     """The target of a ``log`` line: ``stdout``, ``stderr``, ``fd@n``, a path, or an address; its port is 514 if unsaid.
 
-    ``udp@`` before an address says what it is anyway.
+    ``udp@`` and ``uxdg@`` before an address say what it is anyway.
     """
-    text = text.removeprefix("udp@")
+    for prefix, other in _OF_LOGS.items():
+        if text.startswith(prefix):
+            text = other + text.removeprefix(prefix)
     if text in ("stdout", "stderr"):
         return text
+    found = _PREFIX.match(text)
+    if found and found[2].startswith("tcp"):
+        raise ConfigError(where, f"a log over TCP, '{found[2]}@', is not supported yet")
     local = parse_local(text, where)
     if local is not None:
         return _STANDARD.get(local, local)
-    host, port = split_port(text)
-    endpoint = parse_host(host, where, _port(port, text, where) if port else 514, text)
+    family, host, port = _split(text)
+    endpoint = _host(host, where, _port(port, text, where) if port else 514, text, family)
     if endpoint.host in _ANY:
         raise ConfigError(where, f"a log target needs an address: {quote(text)}")
     return endpoint
 
 
 def parse_local(text: str, where: Location) -> Endpoint | None:
-    """``/path``, ``unix@path``, ``abns@name`` or ``fd@n``; None for an address of the network."""
+    """``/path``, ``unix@path``, ``abns@name``, ``abnsz@name`` or ``fd@n``; None for an address of the network."""
     prefix = _PREFIX.match(text)
-    name, rest = (prefix[1], text[prefix.end() :]) if prefix else ("", text)
+    name, rest = (prefix[2], text[prefix.end() :]) if prefix else ("", text)
+    if name in _REFUSED_PREFIXES:
+        message = f"the address prefix '{name}@' is not supported: {_REFUSED_PREFIXES[name]}"
+        raise ConfigError(where, message)
     if name in _NOT_YET_PREFIXES:
         raise ConfigError(where, f"the address prefix '{name}@' is not supported yet")
     if name == "fd":
         return _descriptor(rest, text, where)
-    if name == "abns":
-        return _local(EndpointKind.ABSTRACT, rest, text, where)
-    if name == "unix" or text.startswith("/"):
-        return _local(EndpointKind.UNIX, rest, text, where)
+    if name in _LOCAL or text.startswith("/"):
+        return _local(_LOCAL.get(name, EndpointKind.UNIX), rest, text, where)
     return None
 
 
-def parse_host(host: str, where: Location, port: int = 0, text: str | None = None) -> Endpoint:
-    """A numeric address, ``*`` or nothing for any IPv4 address, or a host name that is resolved later.
+def parse_host(text: str, where: Location) -> Endpoint:
+    """A numeric address, ``*`` or nothing for any IPv4 address, or a host name that is resolved later; no port."""
+    family, host = _unprefixed(text)
+    return _host(host, where, 0, text, family)
 
-    ``text`` is the whole address, for messages.
-    """
+
+def _unprefixed(text: str) -> tuple[str, str]:
+    """``ipv4@…`` and its like: the family that is asked for, empty for any, and the rest."""
+    prefix = _PREFIX.match(text)
+    if prefix is None or prefix[2] not in _FAMILIES:
+        return "", text
+    return _FAMILIES[prefix[2]], text[prefix.end() :]
+
+
+def _split(text: str) -> tuple[str, str, str | None]:
+    """Family, host and port; the port is None without a colon."""
+    family, rest = _unprefixed(text)
+    return family, *split_port(rest)
+
+
+def _host(host: str, where: Location, port: int, text: str, family: str) -> Endpoint:
+    """``text`` is the whole address, for messages."""
     if host in ("", "*"):
-        return Endpoint(EndpointKind.INET, "0.0.0.0", port)
+        six = family == "inet6"
+        return Endpoint(EndpointKind.INET6 if six else EndpointKind.INET, "::" if six else "0.0.0.0", port)
+    endpoint = _numeric(host, where, port, text)
+    if endpoint is None:
+        if _HOST_NAME.fullmatch(host) is None:
+            raise ConfigError(where, f"{quote(host)} is neither an IP address nor a host name")
+        return Endpoint(EndpointKind.NAME, host, port, family)
+    if family not in ("", endpoint.kind.value):
+        raise ConfigError(where, f"{quote(host)} is no {_WORDS[family]} address, as the prefix has it: {quote(text)}")
+    return endpoint
+
+
+def _numeric(host: str, where: Location, port: int, text: str) -> Endpoint | None:
     if ":" in host or host.startswith("["):
-        return Endpoint(EndpointKind.INET6, _ipv6(host, text or host, where), port)
+        return Endpoint(EndpointKind.INET6, _ipv6(host, text, where), port)
     try:
         return Endpoint(EndpointKind.INET, str(ipaddress.IPv4Address(host)), port)
     except ValueError:
-        pass
-    if _HOST_NAME.fullmatch(host) is None:
-        raise ConfigError(where, f"{quote(host)} is neither an IP address nor a host name")
-    return Endpoint(EndpointKind.NAME, host, port)
+        return None
 
 
 def split_port(text: str) -> tuple[str, str | None]:
@@ -174,7 +219,7 @@ def _bind_address(text: str, where: Location) -> BindAddress:
     local = parse_local(text, where)
     if local is not None:
         return BindAddress(local, 0, where)
-    host, port = split_port(text)
+    family, host, port = _split(text)
     if not port:
         hint = (
             f"did you mean {quote(':' + text)}?"
@@ -183,7 +228,7 @@ def _bind_address(text: str, where: Location) -> BindAddress:
         )
         raise ConfigError(where, f"missing port in {quote(text)}", hint)
     low, high = _port_range(port, text, where)
-    return BindAddress(parse_host(host, where, low, text), high, where)
+    return BindAddress(_host(host, where, low, text, family), high, where)
 
 
 def _port_range(port: str, text: str, where: Location) -> tuple[int, int]:

@@ -11,12 +11,14 @@ from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.identity import parse_id
 from fastlb.config.keywords import Keyword, KeywordTable
-from fastlb.config.lineoptions import OptionTable, flag, interface, number, parse_options, text
+from fastlb.config.lineoptions import OptionTable, congestion, flag, interface, number, parse_options, text
 from fastlb.config.tree import BindLine, EndpointKind, Said
 
 MAX_ID = 4294967294
 MIN_MSS, MAX_MSS = 88, 32767  # what the kernel takes: TCP_MIN_MSS and MAX_TCP_WINDOW of net/tcp.h
-_TCP_ONLY = ("defer_accept", "tfo", "interface", "transparent", "mss", "user_timeout")
+_TCP_ONLY = ("defer_accept", "tfo", "interface", "transparent", "mss", "user_timeout", "congestion")
+_KEYWORDS = {"user_timeout": "tcp-ut", "congestion": "cc"}
+_GROUPS = re.compile(r"(?:[0-9]+/)?all|(?:[0-9]+/)?(?:odd|even|[0-9]+(?:-[0-9]*)?)")
 _OCTAL = re.compile(r"[0-7]{1,4}")
 
 
@@ -29,7 +31,7 @@ def parse_bind_line(args: Args) -> BindLine:
     kinds = {address.endpoint.kind for address in addresses}
     if not kinds & {EndpointKind.INET6, EndpointKind.NAME}:
         _warn_useless(args, options, ("v6only",), "an address that is not IPv6")
-    if kinds & {EndpointKind.UNIX, EndpointKind.ABSTRACT}:
+    if kinds & {EndpointKind.UNIX, EndpointKind.ABSTRACT, EndpointKind.EXACT}:
         _refuse_tcp_only(args, options)
     if EndpointKind.UNIX not in kinds:
         _warn_useless(args, options, ("mode", "user", "uid", "group", "gid"), "an address that is no unix socket")
@@ -56,16 +58,39 @@ def _refuse_tcp_only(args: Args, options: dict[str, Said[Any]]) -> None:
     for name in _TCP_ONLY:
         said = options.pop(name, None)
         if said is not None:
-            keyword = quote("tcp-ut" if name == "user_timeout" else name.replace("_", "-"))
+            keyword = quote(_KEYWORDS.get(name, name.replace("_", "-")))
             args.report.error(said.location, f"{keyword} concerns TCP: a unix socket cannot have it")
 
 
 def _mss(args: Args) -> tuple[str, int]:
     word = args.peek()
     if word is not None and word.text.startswith("-"):
-        message = f"'mss' cannot be {quote(word.text)}: to take something off what a client says is not supported yet"
+        message = (
+            f"'mss' cannot be {quote(word.text)}: Linux takes no other size for a connection that is there already"
+        )
         raise ConfigError(word.location, message, f"say the size itself, within {MIN_MSS} and {MAX_MSS}")
     return "mss", args.integer(MIN_MSS, MAX_MSS)
+
+
+def _shards(args: Args) -> None:
+    """How many sockets there are: one for each worker, whatever is said, which is ``by-thread``."""
+    word = args.need("'by-thread', 'by-group' or a number")
+    if word.text not in ("by-thread", "by-group") and not (word.text.isascii() and word.text.strip("0").isdigit()):
+        hint = "it is 'by-thread', 'by-group' or a number of sockets"
+        raise ConfigError(word.location, f"'shards' cannot be {quote(word.text)}", hint)
+    if word.text != "by-thread":
+        args.report.warning(word.location, f"'shards {word.text}' is ignored: each worker has a socket of its own")
+
+
+def _thread(args: Args) -> None:
+    """Which threads accept: here it is all workers, which is ``all``."""
+    word = args.need("'all', or a set such as '1-4'")
+    for part in word.text.split(","):
+        if _GROUPS.fullmatch(part) is None:
+            hint = "it is 'all', or a set such as '1-4', '1/1-4' or 'odd'"
+            raise ConfigError(word.location, f"'thread' cannot be {quote(word.text)}", hint)
+    if not word.text.endswith("all"):
+        args.report.warning(word.location, f"'thread {word.text}' is ignored: all workers accept from each address")
 
 
 def _mode(args: Args) -> tuple[str, int]:
@@ -100,6 +125,15 @@ BIND_OPTIONS: OptionTable = KeywordTable(
         "group": Keyword(text("group", "the name of a group"), "name", "group of a unix socket"),
         "name": Keyword(text("name", "a name"), "name", "what the start-up text calls it"),
         "id": Keyword(lambda args: ("id", parse_id(args)), "n", "a number that no other bind of the section has"),
+        "maxconn": Keyword(
+            number("maxconn", 0),
+            "n",
+            "connections of each address at a time; beyond, clients wait in the kernel's queue",
+        ),
+        "cc": Keyword(congestion, "algorithm", "how TCP finds its speed towards the clients, such as bbr"),
+        "label": Keyword(text("label", "a word"), "text", "a word about it, which '--explain' shows"),
+        "shards": Keyword(_shards, "by-thread", "a socket for each worker, as there is anyway"),
+        "thread": Keyword(_thread, "all", "all workers accept, as they do anyway"),
         "gid": Keyword(number("gid", 0, MAX_ID), "n", "group of a unix socket, as a number"),
     },
     not_yet=known.BIND_NOT_YET,

@@ -86,15 +86,15 @@ BALANCE_REFUSED = because(
 TIMEOUT_IGNORED = because(HTTP_ONLY, "http-request http-keep-alive tarpit")
 
 _TLS_HINT = "fastlb does not terminate TLS: encrypted connections pass through in 'mode tcp' without it"
-BIND_NOT_YET = words(
-    """accept-netscaler-cip cc expose-fd guid-prefix idle-ping label level
-    maxconn namespace nbconn severity-output shards tcp-md5sig tcp-ss thread"""
-)
+BIND_NOT_YET = words("accept-netscaler-cip namespace tcp-md5sig tcp-ss")
 BIND_IGNORED = {
     "nice": "all connections are served in turn",
+    "guid-prefix": "there are no counters of single addresses that had to be found again",
+    **because(HTTP_ONLY, "idle-ping"),
+    **because("it concerns HAProxy's runtime socket", "expose-fd level severity-output"),
 }
 BIND_REMOVED = {"process": "use 'nbthread' in 'global'"}
-BIND_REFUSED = because(
+BIND_REFUSED = {"nbconn": "it concerns HTTP that comes in reverse"} | because(
     _TLS_HINT,
     """allow-0rtt alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites
     client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ech force-sslv3 force-tlsv10
@@ -104,17 +104,24 @@ BIND_REFUSED = because(
 )
 
 SERVER_NOT_YET = words(
-    """agent-addr agent-check agent-inter agent-port agent-send cc check-alpn check-pool-conn-name check-proto
-    check-reuse-pool check-sni check-sni-auto check-ssl check-via-socks4 error-limit healthcheck init-addr namespace
-    no-agent-check no-check-reuse-pool no-check-sni-auto no-check-ssl no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn
-    no-tfo non-stick observe on-error resolve-net resolve-opts resolve-prefer resolvers send-proxy-v2-ssl
-    send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard socks4 stick strict-maxconn tcp-md5sig tfo"""
+    """agent-addr agent-check agent-inter agent-port agent-send check-alpn check-pool-conn-name check-proto
+    check-reuse-pool check-sni check-sni-auto check-ssl error-limit healthcheck
+    no-agent-check no-check-reuse-pool no-check-sni-auto no-check-ssl
+    non-stick observe on-error resolve-net resolve-opts resolve-prefer resolvers
+    set-proxy-v2-tlv-fmt stick tcp-md5sig"""
 )
 PROXY_V2_OPTIONS_NOT_YET = words("authority unique-id")
 PROXY_V2_OPTIONS_REFUSED = because(
     "it tells about TLS, which fastlb does not terminate", "cert-cn cert-key cert-sig ssl ssl-cipher"
 )
 SERVER_REFUSED = {
+    "tfo": "bytes that left with a SYN could not go to another server when the first does not answer",
+    "namespace": "workers give up the privilege to enter a network namespace: run fastlb in it, or route there",
+    **because("fastlb connects to servers without another proxy in between", "socks4 check-via-socks4"),
+    **because(
+        "it tells about TLS, which fastlb does not terminate: use 'send-proxy-v2'",
+        "send-proxy-v2-ssl send-proxy-v2-ssl-cn",
+    ),
     "usesrc": "by itself it means nothing: it goes behind 'source' and its address",
     "ssl": "fastlb does not encrypt towards servers: encrypted connections pass through in 'mode tcp' without it",
 }
@@ -122,9 +129,10 @@ SERVER_IGNORED_FLAGS = because(
     TLS_ONLY,
     """allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 no-renegotiate no-sni-auto no-ssl
     no-ssl-reuse no-sslv3 no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 no-verifyhost renegotiate sni-auto
-    ssl-reuse tls-tickets""",
+    ssl-reuse tls-tickets no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn""",
 )
 SERVER_IGNORED_WITH_VALUE = {
+    "shard": "it concerns servers of a section 'peers'",
     **because(
         TLS_ONLY,
         """alpn ca-file ciphers ciphersuites client-sigalgs crl-file crt curves ktls npn sigalgs sni ssl-max-ver

@@ -11,9 +11,11 @@ from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import KeywordTable
 from fastlb.config.tree import Said
 
-LineOption = Callable[[Args], tuple[str, Any]]
+LineOption = Callable[[Args], tuple[str, Any] | None]
+"""Gives the name and the value of what was said, or None for what is so anyway."""
 OptionTable = KeywordTable[LineOption]
 
+MAX_ALGORITHM_BYTES = 15  # linux/tcp.h: TCP_CA_NAME_MAX, with its zero
 MAX_INTERFACE_BYTES = 15  # netdevice(7): IFNAMSIZ, with its zero
 
 
@@ -24,8 +26,9 @@ def parse_options(args: Args, table: OptionTable) -> dict[str, Said[Any]]:
         try:
             option = table.find(word, args.report)
             if option is not None:
-                name, value = option(args)
-                options[name] = Said(value, args.value_location)
+                said = option(args)
+                if said is not None:
+                    options[said[0]] = Said(said[1], args.value_location)
             elif word.text in table.takes_value:
                 args.take()
         except ConfigError as failure:
@@ -66,6 +69,15 @@ def interface(args: Args) -> tuple[str, str]:
     return "interface", word.text
 
 
+def congestion(args: Args) -> tuple[str, str]:
+    """``cc`` and the name of an algorithm."""
+    word = args.need("the name of an algorithm, such as cubic or bbr")
+    if len(os.fsencode(word.text)) > MAX_ALGORITHM_BYTES:
+        message = f"the name of an algorithm has at most {MAX_ALGORITHM_BYTES} bytes: {quote(word.text)}"
+        raise ConfigError(word.location, message)
+    return "congestion", word.text
+
+
 def action(name: str, what: str) -> LineOption:
     """An option whose one possible argument is ``what``: said, it is True."""
 
@@ -77,6 +89,10 @@ def action(name: str, what: str) -> LineOption:
         return name, True
 
     return option
+
+
+def so_anyway(args: Args) -> None:
+    """An option without an argument that asks for what is so in any case."""
 
 
 def text(name: str, what: str) -> LineOption:

@@ -8,8 +8,18 @@ from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.hashline import hash_key
 from fastlb.config.identity import parse_guid, parse_id
+from fastlb.config.initaddr import init_addr
 from fastlb.config.keywords import Keyword, KeywordTable
-from fastlb.config.lineoptions import OptionTable, action, flag, number, parse_options, time
+from fastlb.config.lineoptions import (
+    OptionTable,
+    action,
+    congestion,
+    flag,
+    number,
+    parse_options,
+    so_anyway,
+    time,
+)
 from fastlb.config.names import check_name
 from fastlb.config.source import server_source
 from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOptions, SlowStart
@@ -108,6 +118,11 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "init-state": Keyword(
             _init_state, "state", "what it is before its first check: fully-up, up, down or fully-down (up)"
         ),
+        "init-addr": Keyword(
+            init_addr,
+            "method[,method…]",
+            "where its address comes from: libc asks for the name, none or an IP address stand in for an answer",
+        ),
         "track": Keyword(
             _track,
             "[backend/]server",
@@ -129,6 +144,9 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "tcp-ut": Keyword(
             lambda args: ("user_timeout", args.time_ms()), "time", "how long what was sent may stay unacknowledged"
         ),
+        "cc": Keyword(congestion, "algorithm", "how TCP finds its speed towards the server, such as bbr"),
+        "no-tfo": Keyword(so_anyway, "", "no TCP Fast Open, as it is anyway"),
+        "strict-maxconn": Keyword(so_anyway, "", "'maxconn' counts every connection, as it does anyway"),
         "id": Keyword(
             lambda args: ("id", parse_id(args)), "n", "its number among the servers of the backend (its place)"
         ),

@@ -6,9 +6,10 @@ All of it is frozen. None means "not said here"; which value then counts is deci
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from fastlb.config.endpoint import Endpoint as Endpoint
+from fastlb.config.endpoint import EndpointKind as EndpointKind
 from fastlb.config.errors import Location
 from fastlb.config.logpieces import LogPiece
 from fastlb.config.ruletree import NO_RULES, ProxyRules
@@ -24,26 +25,6 @@ class Said(Generic[T]):
 
     value: T
     location: Location
-
-
-class EndpointKind(Enum):
-    """What an address is before names are resolved."""
-
-    INET = "inet"
-    INET6 = "inet6"
-    NAME = "name"
-    UNIX = "unix"
-    ABSTRACT = "abstract"
-    FD = "fd"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An address as written. ``host`` is numeric, a host name, a path, an abstract name or a descriptor number."""
-
-    kind: EndpointKind
-    host: str
-    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +71,9 @@ class BindLine:
     gid: Said[int] | None = None
     name: Said[str] | None = None
     id: Said[int] | None = None
+    maxconn: Said[int] | None = None
+    congestion: Said[str] | None = None
+    label: Said[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +116,8 @@ class ServerOptions:
     send_proxy_v2: Said[bool] | None = None
     proxy_crc32c: Said[bool] | None = None
     check_send_proxy: Said[bool] | None = None
+    congestion: Said[str] | None = None
+    init_addr: Said[tuple[str, ...]] | None = None
 
 
 NO_OPTIONS = ServerOptions()

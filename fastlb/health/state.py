@@ -13,6 +13,7 @@ from __future__ import annotations
 from fastlb.plan.model import InitState
 
 MAINT = "MAINT"
+RESOLUTION = f"{MAINT} (resolution)"
 NO_CHECK = "no check"
 
 

@@ -14,20 +14,10 @@ import struct
 from fastlb import source
 from fastlb._engine import proxy_header
 from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
-from fastlb.plan.model import Address, Check
+from fastlb.plan.model import Check
 
-_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _PASSED = Verdict(Outcome.PASS, "L4OK")
-
-
-def socket_address(address: Address) -> tuple[str, int] | str:
-    """What connect() wants. Addresses of a Plan are numeric: nothing is resolved here."""
-    if address.family == "unix":
-        return address.host
-    if address.family == "abstract":
-        return f"\0{address.host}"
-    return (address.host, address.port)
 
 
 class TcpProbe:
@@ -95,12 +85,12 @@ class TcpProbe:
         address, origin = self.check.address, self.check.source
         for port in source.ports(origin) if origin else (0,):
             self.close()
-            self.sock = socket.socket(_FAMILIES[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self.sock = socket.socket(address.number, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
             if origin is not None and not source.can_bind(self.sock, origin, port):
                 continue
             try:
-                self.sock.connect(socket_address(address))
+                self.sock.connect(address.name)
             except OSError as error:
                 if error.errno != errno.EADDRNOTAVAIL:
                     raise

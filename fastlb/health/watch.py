@@ -137,10 +137,10 @@ class Watch:
     def status(self) -> str:
         check = self.server.check
         if self.server.disabled:
-            return state.MAINT
+            return state.RESOLUTION if self.server.unresolved else state.MAINT
         if self.root is not None:
             status = self.root.status()
-            return f"{status} (via {self.server.track})" if status == state.MAINT else status
+            return f"{state.MAINT} (via {self.server.track})" if status.startswith(state.MAINT) else status
         return state.NO_CHECK if check is None else state.status(self.health, check.rise, check.fall)
 
     def describe(self, now: float) -> ServerHealth:

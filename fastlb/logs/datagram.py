@@ -10,7 +10,6 @@ from fastlb.logs.sink import Sink
 from fastlb.plan.model import Address
 
 _RECONNECT_SECONDS = 0.1
-_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_UNIX, "abstract": socket.AF_UNIX}
 
 
 class DatagramSink(Sink):
@@ -67,13 +66,9 @@ class DatagramSink(Sink):
         if now - self._tried_at < _RECONNECT_SECONDS:
             return False
         self._tried_at = now
-        address = self._address
-        peer: str | tuple[str, int] = {"unix": address.host, "abstract": f"\0{address.host}"}.get(
-            address.family, (address.host, address.port)
-        )
-        self._socket = socket.socket(_FAMILIES[address.family], socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket = socket.socket(self._address.number, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            self._socket.connect(peer)
+            self._socket.connect(self._address.name)
         except OSError:
             self._disconnect()
             return False

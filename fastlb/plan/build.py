@@ -32,8 +32,11 @@ _BALANCE = {
 }
 
 
-def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -> Plan | None:
-    """Plan a configuration. None when anything is wrong with it, which the report then tells."""
+def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *, lenient: bool = False) -> Plan | None:
+    """Plan a configuration. None when anything is wrong with it, which the report then tells.
+
+    ``lenient``: servers whose names have no address are no error.
+    """
     resolver = Resolver(report)
     roles = find_roles(config.proxies, report)
     check_identity(config.proxies, report)
@@ -43,7 +46,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report) -
     binds = listeners.binds(roles)
     metrics = listeners.metrics(roles)
     frontends = _frontends(roles, logs, report)
-    backends, servers = _backends(roles, logs, ServerPlanner(resolver, report), report)
+    backends, servers = _backends(roles, logs, ServerPlanner(resolver, report, lenient=lenient), report)
     frontends, backends, rules = plan_rules(roles, frontends, backends, servers, resolver, report)
     if not report.has_errors and not binds:
         report.error(

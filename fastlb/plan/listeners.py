@@ -14,6 +14,7 @@ from fastlb.config.globaltree import Global, UnixBind
 from fastlb.config.limits import MAX_METRICS
 from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Said, Settings
 from fastlb.plan.accounts import gid_of, uid_of
+from fastlb.plan.congestion import bind_congestion
 from fastlb.plan.keepalive import client_keepalive
 from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
 from fastlb.plan.resolve import Resolver
@@ -76,6 +77,7 @@ class ListenerPlanner:
         interface = line.interface.value if line.interface else None
         backlog = value_of(line.backlog, value_of(settings.backlog, DEFAULT_BACKLOG))
         keepalive = client_keepalive(settings)
+        congestion = bind_congestion(line.congestion, self._report)
         number = count(first)
         for part in line.addresses:
             for address in self._addresses(part, interface):
@@ -104,6 +106,9 @@ class ListenerPlanner:
                     id=value_of(line.id, None),
                     label=value_of(line.name, str(value_of(line.id, next(number)))),
                     accept_proxy=value_of(line.accept_proxy, False),
+                    maxconn=value_of(line.maxconn, 0),
+                    congestion=congestion,
+                    remark=value_of(line.label, None),
                 )
 
     def _addresses(self, part: BindAddress, interface: str | None = None) -> Iterator[Address]:

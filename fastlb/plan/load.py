@@ -29,11 +29,12 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How files are read, besides what they say: HAProxy's ``-L``, ``-dW`` and ``-dD``."""
+    """How files are read, besides what they say: HAProxy's ``-L``, ``-dW``, ``-dD`` and ``-dr``."""
 
     local_peer: str = ""
     strict: bool = False
     diagnose: bool = False
+    lenient: bool = False
 
 
 AS_IT_IS = Reading()
@@ -63,7 +64,7 @@ def load_both(
         settled = {LOCAL_PEER: how.local_peer} if how.local_peer else None
         digest = hashlib.sha256(b"".join(data for _, data in texts)).hexdigest()
         config = parse_files(texts, _variables(environ, texts), report, settled)
-        plan = build(config, files, digest, report)
+        plan = build(config, files, digest, report, lenient=how.lenient)
     except TooManyErrors:
         plan = None
     word = "-dW" if how.strict else "zero-warning" if config and config.process.zero_warning else ""

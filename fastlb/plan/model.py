@@ -15,6 +15,10 @@ from enum import Enum, IntEnum
 from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
 from fastlb.config.tree import LogSample
+from fastlb.plan.address import LOCAL as LOCAL
+from fastlb.plan.address import PATH_BYTES as PATH_BYTES
+from fastlb.plan.address import UNRESOLVED as UNRESOLVED
+from fastlb.plan.address import Address as Address
 from fastlb.plan.hashing import DEFAULT_HASHING, Hashing, HashKey
 from fastlb.plan.processmodel import DEFAULT_LOG_TAG as DEFAULT_LOG_TAG
 from fastlb.plan.processmodel import Process as Process
@@ -57,29 +61,6 @@ class CheckKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A socket address. ``family`` is ``inet``, ``inet6``, ``unix``, ``abstract`` or, of a Bind or LogTarget, ``fd``.
-
-    ``host`` is a numeric address (``0.0.0.0`` and ``::`` for any), a path for ``unix``, a name for ``abstract``, the
-    number for ``fd``. ``port`` is 0 except for inet and inet6.
-    """
-
-    family: str
-    host: str
-    port: int = 0
-
-    def __str__(self) -> str:
-        if self.family == "unix":
-            return self.host
-        if self.family == "abstract":
-            return f"abns@{self.host}"
-        if self.family == "fd":
-            return f"fd@{self.host}"
-        host = f"[{self.host}]" if self.family == "inet6" else self.host
-        return f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class Keepalive:
     """Probes of a silent TCP peer, the first after ``idle_s``; it is lost when ``count`` in a row stay unanswered.
 
@@ -98,9 +79,9 @@ class Keepalive:
 class Bind:
     """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets.
 
-    ``mss``, ``user_timeout_ms``, ``rcvbuf`` and ``sndbuf`` 0: the kernel's own.
-    ``label`` is its name, id or number within the frontend, for log lines. ``accept_proxy``: clients must begin with a
-    PROXY header.
+    ``mss``, ``user_timeout_ms``, ``rcvbuf`` and ``sndbuf`` 0, ``congestion`` None: the kernel's own.
+    ``label`` is its name, id or number within the frontend, for log lines; ``remark`` is the file's ``label``.
+    ``accept_proxy``: clients must begin with a PROXY header.
     """
 
     key: str
@@ -126,6 +107,9 @@ class Bind:
     id: int | None = None
     label: str = "1"
     accept_proxy: bool = False
+    maxconn: int = 0
+    congestion: str | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +298,8 @@ class Check:
 class Server:
     """One destination. ``check`` is None when it is not checked (it is then always up).
 
-    ``source`` is None where the kernel chooses everything, ``user_timeout_ms`` 0 where it keeps its own. The address
+    ``source`` is None where the kernel chooses everything, ``user_timeout_ms`` 0 and ``congestion`` None where it keeps
+    its own. The address
     ``0.0.0.0`` or ``::`` is the one that the client wanted to reach; with a ``port_offset``, the port is the client's
     destination port plus that.
     ``shutdown_when_down``: its sessions end when it goes down. ``shutdown_backups_when_up``: those of the backend's
@@ -323,6 +308,8 @@ class Server:
     than ``maxconn``, or 0: the limit does not follow the load. ``maxqueue`` limits who waits for this very server.
     ``track`` is the name of the server whose state it takes over, ``tracked`` its index, or -1.
     ``id`` is unique among the servers of the backend, from 1: the one said, else its place, or the next that is free.
+
+    A server without an address is disabled, too: ``unresolved``.
 
     ``proxy_version`` is that of the PROXY header it is sent, 0 for none; ``proxy_crc32c`` adds a checksum to version 2.
     """
@@ -352,6 +339,12 @@ class Server:
     hash_key: HashKey = HashKey.ID
     proxy_version: int = 0
     proxy_crc32c: bool = False
+    congestion: str | None = None
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether it waits in maintenance for its name to have an address."""
+        return self.address.family == UNRESOLVED
 
 
 @dataclass(frozen=True, slots=True)

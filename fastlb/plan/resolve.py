@@ -14,6 +14,7 @@ from fastlb.plan.model import Address
 
 BUDGET_S = 20.0
 _FAMILIES = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
+_WORDS = {"": "IPv4 or IPv6", "inet": "IPv4", "inet6": "IPv6"}
 
 
 class Resolver:
@@ -22,23 +23,31 @@ class Resolver:
     def __init__(self, report: Report, budget_s: float = BUDGET_S) -> None:
         self._report = report
         self._left_s = budget_s
-        self._answers: dict[str, tuple[str, str] | str] = {}
+        self._answers: dict[tuple[str, str], tuple[str, str] | str] = {}
 
     def address(self, endpoint: Endpoint, where: Location) -> Address | None:
         """The address, or None when the name cannot be resolved (which is reported)."""
+        found = self.look_up(endpoint)
+        if isinstance(found, Address):
+            return found
+        self._report.error(where, f"cannot resolve {quote(endpoint.host)}: {found}")
+        return None
+
+    def look_up(self, endpoint: Endpoint) -> Address | str:
+        """The address, or why there is none."""
         if endpoint.kind is not EndpointKind.NAME:
             return Address(endpoint.kind.value, endpoint.host, endpoint.port)
-        if endpoint.host not in self._answers:
-            self._answers[endpoint.host] = self._ask(endpoint.host)
-        answer = self._answers[endpoint.host]
+        asked = endpoint.host, endpoint.family
+        if asked not in self._answers:
+            self._answers[asked] = self._ask(*asked)
+        answer = self._answers[asked]
         if isinstance(answer, str):
-            self._report.error(where, f"cannot resolve {quote(endpoint.host)}: {answer}")
-            return None
+            return answer
         family, host = answer
         return Address(family, host, endpoint.port)
 
-    def _ask(self, name: str) -> tuple[str, str] | str:
-        """Family and numeric address of ``name``, or why there are none."""
+    def _ask(self, name: str, wanted: str) -> tuple[str, str] | str:
+        """Family and numeric address of ``name``, or why there are none. ``wanted`` is the family, or empty for any."""
         if self._left_s <= 0:
             return "not tried, because the names before it took too long"
         began_s = time.monotonic()
@@ -49,6 +58,6 @@ class Resolver:
         finally:
             self._left_s -= time.monotonic() - began_s
         for family, _, _, _, address in found:
-            if family in _FAMILIES:
+            if _FAMILIES.get(family) in (wanted or _FAMILIES[family],):
                 return _FAMILIES[family], str(address[0])
-        return "it has no IPv4 or IPv6 address"
+        return f"it has no {_WORDS[wanted]} address"

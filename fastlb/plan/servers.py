@@ -16,12 +16,16 @@ from fastlb.config.tree import (
     SlowStart,
     merged_options,
 )
+from fastlb.plan.congestion import server_congestion
 from fastlb.plan.hashplan import hash_key
+from fastlb.plan.initaddr import ServerAddresses
 from fastlb.plan.model import (
     DEFAULT_FALL,
     DEFAULT_INTER_MS,
     DEFAULT_RISE,
     DEFAULT_WEIGHT,
+    LOCAL,
+    UNRESOLVED,
     Address,
     Check,
     CheckKind,
@@ -33,7 +37,6 @@ from fastlb.plan.sources import SourcePlanner
 from fastlb.plan.values import Merged, value_of
 
 _ANY = ("0.0.0.0", "::")
-_LOCAL = ("unix", "abstract")
 _CHECK_OPTIONS = ("inter", "fastinter", "downinter", "init_state", "rise", "fall", "port", "addr", "check_send_proxy")
 
 
@@ -44,10 +47,14 @@ def _limits(options: ServerOptions) -> tuple[int, int]:
 
 
 class ServerPlanner:
-    """Plans the servers of one backend after the other. ``tracks``: what they say to track, by their number."""
+    """Plans the servers of one backend after the other. ``tracks``: what they say to track, by their number.
 
-    def __init__(self, resolver: Resolver, report: Report) -> None:
+    ``lenient``: a server whose name has no address is planned without one.
+    """
+
+    def __init__(self, resolver: Resolver, report: Report, *, lenient: bool = False) -> None:
         self._resolver = resolver
+        self._addresses = ServerAddresses(resolver, report, lenient=lenient)
         self._report = report
         self._sources = SourcePlanner(resolver, report)
         self._planned = 0
@@ -83,7 +90,7 @@ class ServerPlanner:
     def _server(self, line: ServerLine, merged: Merged, backend: int, number: int) -> Server | None:
         inherited = merged.proxy.inherited.server_options
         options = merged_options(line.own, merged_options(line.defaults, inherited))
-        address = self._resolver.address(line.address.value, line.address.location)
+        address = self._addresses.address(line, options)
         if address is None:
             return None
         if address.host in _ANY and line.address.value.kind is EndpointKind.NAME:
@@ -102,7 +109,7 @@ class ServerPlanner:
             location=line.location,
             weight=value_of(options.weight, DEFAULT_WEIGHT),
             backup=value_of(options.backup, False),
-            disabled=value_of(options.disabled, False) or merged.disabled,
+            disabled=value_of(options.disabled, False) or merged.disabled or address.family == UNRESOLVED,
             maxconn=maxconn,
             minconn=minconn,
             maxqueue=value_of(options.maxqueue, 0),
@@ -110,7 +117,7 @@ class ServerPlanner:
             hash_key=hash_key(options, merged.settings),
             check=self._check(line, options, merged.settings, address),
             source=source,
-            user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in _LOCAL else 0,
+            user_timeout_ms=value_of(options.user_timeout, 0) if address.family not in LOCAL else 0,
             port_offset=line.port_offset,
             id=value_of(line.own.id, 0),
             guid=value_of(options.guid, None),
@@ -120,6 +127,7 @@ class ServerPlanner:
             shutdown_backups_when_up=value_of(options.shutdown_backups_when_up, False),
             proxy_version=_proxy_version(options),
             proxy_crc32c=value_of(options.proxy_crc32c, False),
+            congestion=server_congestion(options.congestion, self._report) if address.family not in LOCAL else None,
         )
 
     def _track(self, line: ServerLine, options: ServerOptions, track: Said[str], number: int) -> None:
@@ -164,7 +172,7 @@ class ServerPlanner:
             if found is None:
                 return None
             base = found
-        if base.family in _LOCAL:
+        if base.family in LOCAL:
             if line.own.port is not None:
                 self._report.warning(line.own.port.location, "'port' has no effect on a unix socket")
             return base

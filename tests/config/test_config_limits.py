@@ -126,5 +126,5 @@ def test_slow_name_servers_are_given_up(load_text: LoadText, monkeypatch: pytest
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(resolve.time, "monotonic", lambda: float(next(clock)))
     text = LISTEN + "".join(f" server s{n} nosuch{n}.invalid:80\n" for n in range(4))
-    reasons = [str(found).rpartition(": ")[2] for found in load_text(text).diagnostics]
+    reasons = [found.message.rpartition(": ")[2] for found in load_text(text).diagnostics]
     assert reasons == ["Name or service not known"] * 2 + ["not tried, because the names before it took too long"] * 2

@@ -97,6 +97,16 @@ bind :18081 accept-proxy x
 rate-limit sessions 5|rate-limit sessions|rate-limit|rate-limit foo 5|rate-limit sessions x|option abortonclose
 option nolinger|no option nolinger|option nolinger x|no option abortonclose|option contstats|max-session-srv-conns 5
 load-server-state-from-file none
+bind ipv4@127.0.0.1:18081|bind ipv4@:18081|bind ipv4@*:18081|bind ipv4@[::1]:18081|bind ipv4@::1:18081
+bind ipv4@localhost:18081|bind ipv6@[::1]:18081|bind ipv6@::1:18081|bind ipv6@:18081|bind ipv6@*:18081
+bind ipv6@127.0.0.1:18081|bind ipv6@ip6-only.invalid:18081|bind tcp@127.0.0.1:18081|bind tcp4@1.2.3.4:18081
+bind tcp4@[::]:18081|bind tcp6@:18081|bind tcp6@1.2.3.4:80|bind uxst@/x|bind uxst@x|bind stream+ipv4@:18081
+bind stream+unix@/x|bind udp4@:5|bind uxdg@/x|bind mptcp@:5|bind ipv4@|bind ipv4@127.0.0.1|bind tcp@:0|bind ipv4@/x
+bind tcp@/x|bind stdout@|bind sockpair@77
+bind :18081 maxconn 5|bind :18081 maxconn 0|bind :18081 maxconn|bind :18081 maxconn -1|bind :18081 shards 2
+bind :18081 shards by-thread|bind :18081 shards 0|bind :18081 shards x|bind :18081 thread 1|bind :18081 thread all
+bind :18081 thread odd|bind :18081 thread 1/1|bind :18081 thread x|bind :18081 level admin
+bind :18081 expose-fd listeners|bind :18081 severity-output none|bind :18081 nbconn 5|bind :18081 tcp-ss 1
 """
 AGREED_BACKEND = """
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
@@ -161,6 +171,18 @@ server t 127.0.0.1:80 slowstart|server t 127.0.0.1:80 slowstart x
 server t 127.0.0.1:80 slowstart 0 check|server t 127.0.0.1:80 slowstart 5 weight 10 backup
 server t 127.0.0.1:80 track b/t|server t 127.0.0.1:80 track|server t 127.0.0.1:80 track x/s
 server t 127.0.0.1:80 track b/s
+server t ipv4@127.0.0.1:18081|server t ipv4@:18081|server t ipv4@|server t ipv4@1.2.3.4|server t ipv4@[::1]:18081
+server t ipv4@localhost:18081|server t ipv6@[::1]:18081|server t ipv6@::1|server t ipv6@:18081
+server t ipv6@127.0.0.1:18081|server t ipv6@ip4-only.invalid:18081|server t tcp@1.2.3.4:+5|server t tcp4@1.2.3.4:18081
+server t tcp6@:18081|server t uxst@/x|server t unix@x|server t stream+ipv4@1.2.3.4:18081|server t udp4@1.1.1.1:5
+server t uxdg@/x|server t mptcp@1.1.1.1:5|server t sockpair@77|source ipv4@127.0.0.1|source ipv6@127.0.0.1
+server t nosuch.invalid:5 init-addr none|server t nosuch.invalid:5 init-addr libc|server t nosuch.invalid:5
+server t nosuch.invalid:5 init-addr libc,none|server t nosuch.invalid:5 init-addr last|server t 1.2.3.4:5 init-addr x
+server t nosuch.invalid:5 init-addr libc,1.2.3.4|server t nosuch.invalid:5 init-addr ::1
+server t nosuch.invalid:5 init-addr none,libc|server t 1.2.3.4:5 init-addr libc,,none
+server t 1.2.3.4:5 init-addr 1.2.3.4:5
+server t 1.2.3.4:5 init-addr 1.2.3.4,5.6.7.8|server t 1.2.3.4:5 init-addr none,none
+server t 127.0.0.1:80 no-tfo|server t 127.0.0.1:80 cc|server t 127.0.0.1:80 cc nosuchalgorithm
 server t 127.0.0.1:80 on-marked-down|server t 127.0.0.1:80 on-marked-down shutdown-backup-sessions
 server t 127.0.0.1:80 on-marked-up shutdown-sessions|default-server on-marked-down shutdown-sessions
 """
@@ -311,9 +333,10 @@ acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a alw
 acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
 tcp-request inspect-delay 5s x
  rate-limit sessions 5 6|option transparent|transparent|option socket-stats
-maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x|bind :18081 maxconn 5|bind ipv4@:18081
+maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x
 bind :18081x|bind :18080|bind /x uid x|http-request deny|clitcpka-idle 0|disabled
 bind /x defer-accept|bind /x tfo
+bind :18081 maxconn x|bind :18081 accept-netscaler-cip 5
 backlog 0|backlog x|bind :18081 mss 50|bind :18081 mss -40|bind /x interface lo|bind /x transparent|bind /x mss 500
 bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
 log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hr"
@@ -334,6 +357,8 @@ server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0
 server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 check addr 1.2.3.4:5
 server t 127.0.0.1:80 proxy-v2-options unique-id
 server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none
+server t 127.0.0.1:80 tfo|server t 127.0.0.1:80 socks4 1.2.3.4:5|server t 127.0.0.1:80 namespace *
+server t 127.0.0.1:80 check-via-socks4
 server t 127.0.0.1:80 maxqueue|server t 127.0.0.1:80 minconn
 default-server|source [::1]:5000|source /x|source 127.0.0.1:80|source * usesrc *
 server t [::1]:80 source 127.0.0.1|source 127.0.0.1 interface abcdefghijklmnopqrs
@@ -353,9 +378,12 @@ harden.reject-privileged-ports.tcp on|thread-hard-limit 5|setcap cap_net_raw|ano
 """
 LENIENT_FRONTEND = (
     "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]|timeout client-hs 3s"
+    "|bind abnsz@x|bind :18081 cc reno|bind :18081 label x|bind :18081 shards by-group|bind :18081 guid-prefix x"
 )
 LENIENT_BACKEND = """
 hash-type consistent none|hash-type maglev|hash-type maglev wt6
+server t 127.0.0.1:80 cc reno|server t 127.0.0.1:80 strict-maxconn|server t 127.0.0.1:80 shard 1
+server t abnsz@x
 server t 127.0.0.1:80 hash-key id|server t 127.0.0.1:80 hash-key addr-port
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
 """

@@ -295,11 +295,26 @@ def test_numbers_and_slices(load_text: LoadText) -> None:
         ("10.0.0.1:80-82", ["inet:10.0.0.1:80", "inet:10.0.0.1:81", "inet:10.0.0.1:82"]),
         ("/run/a", ["unix:/run/a"]),
         ("unix@a.sock,abns@a,fd@007", ["unix:a.sock", "abstract:abns@a", "fd:fd@7"]),
+        ("uxst@a.sock,abnsz@a", ["unix:a.sock", "exact:abnsz@a"]),
+        ("ipv4@*:80,ipv6@*:80,tcp@:81", ["inet:0.0.0.0:80", "inet6:[::]:80", "inet:0.0.0.0:81"]),
     ],
 )
 def test_bind_addresses(address: str, keys: list[str], load_text: LoadText) -> None:
     plan = plan_of(load_text, f"{TIMEOUTS}listen l\n bind {address}\n server s 10.0.0.1:80\n")
     assert [bind.key for bind in plan.binds] == keys
+
+
+def test_a_server_without_an_address_is_in_maintenance(load_text: LoadText) -> None:
+    text = f"""{TIMEOUTS}listen l
+ bind :80
+ server s nosuch.invalid:80 check init-addr libc,none
+ server t nosuch.invalid:80 init-addr libc,fd00::1
+"""
+    plan = load_text(text).plan
+    assert plan
+    first, second = plan.servers
+    assert (first.unresolved, first.disabled, str(first.address)) == (True, True, "nosuch.invalid:80")
+    assert (second.unresolved, second.disabled, str(second.address)) == (False, False, "[fd00::1]:80")
 
 
 def test_bind_options_of_tcp_hold_for_each_address_of_the_line(load_text: LoadText) -> None:

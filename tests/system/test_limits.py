@@ -34,6 +34,27 @@ def test_frontend_maxconn_leaves_clients_in_the_backlog(balancer, peer, port):
         client.close()
 
 
+def test_maxconn_of_a_bind_is_each_addresss_own(balancer, peer, ports):
+    server, first, second, free = peer("hold", "s"), ports.take(), ports.take(), ports.take()
+    balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{first},127.0.0.1:{second} maxconn 1
+        bind 127.0.0.1:{free}
+        server s {server}
+    """)
+    clients = {port: [connect(("127.0.0.1", port)) for _ in range(2)] for port in (first, second, free)}
+    assert [served(client, 10) for client in clients[free]] == [True] * 2
+    for pair in (clients[first], clients[second]):
+        taken, waiting = sorted(pair, key=served, reverse=True)
+        assert served(taken, 10)
+        assert not served(waiting)
+        taken.close()
+        assert read_exactly(waiting, 2) == b"s\n"
+        waiting.close()
+    for client in clients[free]:
+        client.close()
+
+
 def test_global_maxconn_leaves_clients_in_the_backlog(balancer, peer, port):
     server = peer("hold", "s")
     balancer.start(f"""

@@ -16,7 +16,7 @@ from observed import check_of, plan_of, server_of, tcp, until
 from fastlb.health.model import ServerHealth
 from fastlb.health.monitor import HealthMonitor
 from fastlb.health.timing import pause_s, start_offsets_s
-from fastlb.plan.model import CheckKind, InitState, Plan, Process
+from fastlb.plan.model import Address, CheckKind, InitState, Plan, Process
 from fastlb.shm import Numbering, SharedState
 
 
@@ -234,6 +234,21 @@ def test_maintenance_has_no_checks_and_no_connections() -> None:
             observed.install(plan_of([replace(server, disabled=False), server_of("b", 1)]))
             assert observed.scheduled() == ["a", "b"]
             await until(lambda: port.visits > 0)
+
+    observe(scenario)
+
+
+def test_a_server_whose_name_gets_an_address_leaves_its_maintenance() -> None:
+    async def scenario(observed: Observed) -> None:
+        found = server_of("a", 1)
+        follower = server_of("b", 2, track="be0/a", tracked=0)
+        lost = replace(found, address=Address("unresolved", "nosuch.invalid", 1), disabled=True)
+        observed.install(plan_of([lost, follower]))
+        assert observed.health("a").status == "MAINT (resolution)"
+        assert observed.health("b").status == "MAINT (via be0/a)"
+        assert observed.scheduled() == []
+        observed.install(plan_of([found, follower]))
+        assert observed.scheduled() == ["a", "b"]
 
     observe(scenario)
 

@@ -186,6 +186,16 @@ def test_unix_socket(tmp_path: Path) -> None:
     assert there.status == "L4OK"
 
 
+@pytest.mark.parametrize("family", ["abstract", "exact"])
+def test_a_name_that_is_no_file(family: str) -> None:
+    address = Address(family, f"fastlb-test-{id(family)}")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address.name)
+        listener.listen()
+        verdict, _ = asyncio.run(verdict_of(check_of(0, address=address)))
+    assert verdict.status == "L4OK"
+
+
 def test_a_connection_to_itself_fails() -> None:
     """B13: the dead port is forced to be the source port as well."""
     from fastlb.health.tcp import TcpProbe

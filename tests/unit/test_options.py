@@ -94,6 +94,13 @@ def test_local_peer_and_diagnostics():
     assert load(["peer.cfg"], Reading(local_peer="me")).diagnostics == ()
 
 
+def test_names_without_an_address_may_be_no_error():
+    Path("lost.cfg").write_text(GOOD + "backend lost\n server s nosuch.invalid:80\n")
+    assert load(["lost.cfg"]).plan is None
+    plan = load(["lost.cfg"], Reading(lenient=True)).plan
+    assert plan.servers[-1].unresolved
+
+
 def test_what_settings_override():
     frontends = tuple(Frontend(name, 0, Location("x", 1, 1), maxconn=n) for name, n in (("a", 0), ("b", 5)))
     plan = Plan(Process(maxconn=7, daemon=True, pidfile="/p"), (), frontends, (), (), (), (), (), "")

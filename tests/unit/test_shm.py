@@ -1,8 +1,10 @@
 """Slots by name: what keeps its row, what gets one, what gives it up."""
 
+from dataclasses import replace
+
 import pytest
 
-from fastlb.plan.model import Address, Backend, Balance, Frontend, Location, Plan, Process, Server
+from fastlb.plan.model import Address, Backend, Balance, Bind, Frontend, Location, Plan, Process, Server
 from fastlb.shm import SharedState, Slots, TooManyError
 
 HERE = Location("lb.conf", 1, 1)
@@ -45,6 +47,18 @@ def test_slots_of_dead_plans_are_free_again():
     assert numbers.servers == (1,)
     state.collect([(new, numbers)])
     assert state.install(make(["c"], x=["u"])).servers == (0,)
+
+
+def test_an_address_with_a_limit_counts_under_a_slot_of_its_own():
+    state = SharedState()
+    bind = Bind("k", 0, Address("inet", "127.0.0.1", 1), HERE, maxconn=5)
+    old = replace(make(["a"]), binds=(bind, replace(bind, key="other", maxconn=0)))
+    numbers = state.install(old)
+    assert (numbers.frontends, numbers.binds) == ((0,), (1, None))
+    assert state.install(replace(old, frontends=make(["b", "a"]).frontends)).binds == (1, None)
+    new = make(["a"])
+    state.collect([(new, state.install(new))])
+    assert state.install(make(["a", "c"])).frontends == (0, 1)
 
 
 def test_busy_slots_stay():

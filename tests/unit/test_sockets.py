@@ -99,6 +99,32 @@ def test_sizes_of_buffers_are_inherited_and_given_back_to_the_kernel(port, liste
     assert sizes()[2] == usual[2] == 0
 
 
+def test_congestion_control_comes_and_goes(port, listeners):
+    default = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    other = next(one for one in ("reno", "cubic") if one != default)
+    usual, said = tcp(port), tcp(port, congestion=other)
+    listeners.adopt(listeners.prepare(plan(usual), 1))
+    (listener,) = listeners.all()
+    listener.sock.setblocking(True)
+    for bind, wanted in ((said, other), (usual, default)):
+        listeners.refresh(plan(bind))
+        with socket.create_connection(("127.0.0.1", port)), listener.sock.accept()[0] as accepted:
+            name = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+            assert name.rstrip(b"\0").decode() == wanted
+    with pytest.raises(sockets.BindError, match="'cc nosuch' cannot be had: this kernel lacks it"):
+        sockets.open_tcp(tcp(0, congestion="nosuch"), reuseport=True)
+
+
+@pytest.mark.parametrize(("family", "zeros"), [("abstract", 107), ("exact", 0)])
+def test_names_that_are_no_files(family, zeros):
+    name = f"fastlb-test-{id(zeros)}"
+    address = Address(family, name)
+    with sockets.open_unix(Bind("x", 0, address, HERE)) as sock, socket.socket(socket.AF_UNIX) as client:
+        assert sock.getsockname() == b"\0" + name.encode().ljust(zeros, b"\0")
+        assert sockets.address_of(sock) == address
+        client.connect(address.name)
+
+
 @pytest.mark.parametrize(("family", "host"), [("inet", "192.0.2.77"), ("inet6", "2001:db8::77")])
 def test_transparent_listens_on_an_address_that_is_not_here(family, host, port, listeners):
     change = listeners.prepare(plan(Bind("x", 0, Address(family, host, port), HERE, transparent=True)), 2)
