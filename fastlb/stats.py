@@ -254,7 +254,7 @@ def _backends(view: Shm, plan: Plan, numbering: Numbering, health: Sequence[Serv
     stats = []
     for backend, row in zip(plan.backends, view.backends(numbering.backends), strict=True):
         servers = health[backend.first_server : backend.first_server + backend.server_count]
-        usable = [server for server in servers if server.up and server.weight > 0]
+        usable = [server for server in servers if server.usable]
         backups = sum(server.backup for server in usable)
         counts = BackendCounts(*_BACKEND(row))
         stats.append(BackendStats(backend.name, len(usable) - backups, backups, counts, _ended(row, _BACKEND_ENDED)))

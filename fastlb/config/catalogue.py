@@ -12,6 +12,8 @@ from fastlb.config.balanceline import BALANCE_ALGORITHMS
 from fastlb.config.bindline import BIND_OPTIONS
 from fastlb.config.blocks import DIRECTIVES
 from fastlb.config.globalsection import GLOBAL_KEYWORDS
+from fastlb.config.httpcheck import CONNECT, HTTP_CHECKS, SEND
+from fastlb.config.httpexpect import EXPECT
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.proxykeywords import PROXY_KEYWORDS
 from fastlb.config.proxyoptions import OPTIONS, OptionKeyword
@@ -55,6 +57,10 @@ TABLES: tuple[tuple[str, str, KeywordTable[Any]], ...] = (
     ("samples", "", FETCHES),
     ("converters of samples", ",", CONVERTERS),
     ("ways to compare", "-m ", MATCHES),
+    ("checks over HTTP", "http-check ", HTTP_CHECKS),
+    ("words of 'http-check expect'", "", EXPECT),
+    ("words of 'http-check send'", "", SEND),
+    ("words of 'http-check connect'", "", CONNECT),
 )
 
 

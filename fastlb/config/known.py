@@ -23,7 +23,7 @@ IGNORED_SECTIONS = words(
 PROXY_NOT_YET = words(
     """be-unpublished declare
     external-check filter filter-sequence force-be-switch force-persist
-    hash-preserve-affinity http-check ignore-persist
+    hash-preserve-affinity ignore-persist
     log-steps monitor persist
     server-template stick stick-table tcp-check"""
 )
@@ -55,6 +55,12 @@ PROXY_REFUSED = because(
     "'http-request use-service prometheus-exporter if { path /metrics }'",
     "http-response http-after-response",
 ) | {"transparent": _TRANSPARENT}
+
+HTTP_CHECK_NOT_YET = words("set-var set-var-fmt unset-var")
+HTTP_SEND_NOT_YET = words("body-lf uri-lf")
+HTTP_CONNECT_NOT_YET = words("alpn proto sni ssl via-socks4")
+HTTP_EXPECT_NOT_YET = words("status-code string-lf")
+HTTP_VALUE_NOT_YET = words("name-lf value-lf")
 
 OPTION_NOT_YET = words(
     """external-check independent-streams ldap-check

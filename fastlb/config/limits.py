@@ -8,6 +8,7 @@ MAX_TEXT_BYTES = 8 << 20
 MAX_STATEMENTS = 100_000
 MAX_LOGS = 32
 MAX_METRICS = 32
+MAX_HTTP_CHECKS = 64
 LIMITS = {
     "defaults sections": 4096,
     "frontends": 4096,
@@ -22,6 +23,12 @@ def check_logs(logs: int, where: Location) -> None:
     """Every message goes to every target of its section. Raises ConfigError when one more would be too many."""
     if logs >= MAX_LOGS:
         raise ConfigError(where, f"a section cannot have more than {MAX_LOGS} 'log' lines")
+
+
+def check_http_checks(steps: int, where: Location) -> None:
+    """Every check of the section's servers goes through all of them. Raises ConfigError as above."""
+    if steps >= MAX_HTTP_CHECKS:
+        raise ConfigError(where, f"a section cannot have more than {MAX_HTTP_CHECKS} 'http-check' steps")
 
 
 class Counts:

@@ -11,6 +11,7 @@ from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, log_field, metrics_path
 from fastlb.config.hashline import parse_hash_factor, parse_hash_type
+from fastlb.config.httpcheck import parse_http_check
 from fastlb.config.identity import parse_description, parse_guid, parse_id
 from fastlb.config.keepalive import probes, seconds
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
@@ -258,6 +259,9 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             ProxyKeyword(parse_hash_type, Side.BACKEND),
             "type [function] [avalanche]",
             "how a hash leads to a server, and the hash function (map-based sdbm)",
+        ),
+        "http-check": Keyword(
+            ProxyKeyword(parse_http_check, Side.BACKEND), "expect|send|connect …", "what health checks over HTTP do"
         ),
         "http-request": Keyword(
             ProxyKeyword(_http_request, Side.FRONTEND, strict=True, in_defaults=False),

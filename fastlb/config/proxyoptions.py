@@ -12,7 +12,7 @@ from fastlb.config.httpchk import parse_httpchk
 from fastlb.config.keepalive import CLIENT, SERVER, keepalive_off, keepalive_on
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.proxysection import ProxySection, Side, warn_wrong_side
-from fastlb.config.tree import TcpCheck
+from fastlb.config.tree import HttpCheck, TcpCheck
 
 REDISPATCH_DEFAULT = -1
 
@@ -74,7 +74,8 @@ def _redispatch(section: ProxySection, args: Args) -> None:
 
 
 def _httpchk(section: ProxySection, args: Args) -> None:
-    section.set("check", parse_httpchk(args), args)
+    section.add_http_check(parse_httpchk(args))
+    section.set("check", HttpCheck(), args)
 
 
 def _kernel_splice(section: ProxySection, args: Args) -> None:

@@ -8,8 +8,9 @@ from enum import Flag
 from typing import Any
 
 from fastlb.config.args import Args
+from fastlb.config.checktree import HttpComment, HttpStep
 from fastlb.config.errors import Location, quote
-from fastlb.config.limits import Counts, check_logs
+from fastlb.config.limits import Counts, check_http_checks, check_logs
 from fastlb.config.ruleline import RuleLines
 from fastlb.config.ruletree import NO_RULES
 from fastlb.config.tree import (
@@ -63,6 +64,7 @@ class ProxySection:
         self._values: dict[str, Said[Any]] = {}
         self._logs: list[LogLine | LogGlobal] = []
         self._no_log = False
+        self._http_checks: list[HttpStep | HttpComment] = []
 
     @property
     def title(self) -> str:
@@ -88,10 +90,16 @@ class ProxySection:
         """``default-server`` lines add up, and apply to the servers below them."""
         self.server_options = merged_options(options, self.server_options)
 
+    def add_http_check(self, step: HttpStep | HttpComment) -> None:
+        """Steps of health checks over HTTP, in their order."""
+        check_http_checks(len(self._http_checks), step.location)
+        self._http_checks.append(step)
+
     def settings(self) -> Settings:
         """What it says; the rules are among it in ``defaults`` alone, which are for others."""
         return Settings(
             server_options=self.server_options,
+            http_checks=tuple(self._http_checks),
             logs=tuple(self._logs),
             no_log=self._no_log,
             rules=self.rules.result() if self.kind == "defaults" else NO_RULES,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fastlb.config import known
-from fastlb.config.address import MAX_PORT, expand_address, parse_host, parse_local, parse_server
+from fastlb.config.address import MAX_PORT, expand_address, parse_server
 from fastlb.config.args import Args
-from fastlb.config.errors import ConfigError, quote
+from fastlb.config.checkaddress import parse_check_address
+from fastlb.config.errors import ConfigError
 from fastlb.config.hashline import hash_key
 from fastlb.config.identity import parse_guid, parse_id
 from fastlb.config.initaddr import init_addr
@@ -62,13 +63,7 @@ def _options(args: Args) -> ServerOptions:
 
 def _addr(args: Args) -> tuple[str, Endpoint]:
     """``addr``: where health checks go, without a port (that is ``port``)."""
-    word = args.need("an IP address or a host name")
-    text = expand_address(word, args.environ, args.report)
-    if parse_local(text, word.location) is not None:
-        raise ConfigError(word.location, f"'addr' cannot be the unix socket {quote(text)}: it is not supported yet")
-    if text.count(":") == 1:
-        raise ConfigError(word.location, f"'addr' takes no port: {quote(text)}", "the port of the checks is 'port'")
-    return "addr", parse_host(text, word.location)
+    return "addr", parse_check_address(args)
 
 
 def _init_state(args: Args) -> tuple[str, str]:

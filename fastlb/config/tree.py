@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar
 
+from fastlb.config.checktree import HttpComment, HttpStep, merged_steps
 from fastlb.config.endpoint import Endpoint as Endpoint
 from fastlb.config.endpoint import EndpointKind as EndpointKind
 from fastlb.config.errors import Location
@@ -219,9 +220,7 @@ class TcpCheck:
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """``option httpchk``: the bytes to send."""
-
-    request: bytes
+    """``option httpchk``: what it sends is one of the section's ``http_checks``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +307,10 @@ class Settings:
     server_fin: Said[int] | None = None
     tunnel: Said[int] | None = None
     queue: Said[int] | None = None
+    disable_on_404: Said[bool] | None = None
+    send_state: Said[bool] | None = None
     server_options: ServerOptions = NO_OPTIONS
+    http_checks: tuple[HttpStep | HttpComment, ...] = ()
     logs: tuple[LogLine | LogGlobal, ...] = ()
     no_log: bool = False
     rules: ProxyRules = NO_RULES
@@ -365,9 +367,13 @@ def merged_options(own: ServerOptions, base: ServerOptions) -> ServerOptions:
 
 
 def merged_settings(own: Settings, base: Settings) -> Settings:
-    """A section's settings on top of its ``defaults``: ``log`` lines add up (unless ``no log``), others replace."""
+    """A section's settings on top of its ``defaults``: ``log`` lines add up (unless ``no log``), others replace.
+
+    ``http-check`` steps replace the others as a whole, and what an ``option httpchk`` sends only another such option.
+    """
     changes = _said(own, _SETTINGS)
     changes["logs"] = own.logs if own.no_log else base.logs + own.logs
+    changes["http_checks"] = merged_steps(own.http_checks, base.http_checks)
     changes["server_options"] = merged_options(own.server_options, base.server_options)
     changes["no_log"] = own.no_log or base.no_log
     changes["rules"] = own.rules if own.rules.lines else base.rules

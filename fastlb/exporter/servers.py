@@ -78,6 +78,8 @@ def _state(health: ServerHealth) -> str:
         return "maint"
     if not health.checked and not health.tracks:
         return "unchecked"
+    if health.stopping:
+        return "nolb"
     return "up" if health.up else "down"
 
 

@@ -1,61 +1,111 @@
-"""``option httpchk``: a request is sent, and a status line of 2xx or 3xx passes (HAProxy manual, section 4.2)."""
+"""Checks over HTTP: a request over each connection of the script, and rules about each answer.
+
+An answer is read only as far as the rules need it: a rule about the status needs one line.
+"""
 
 from __future__ import annotations
 
-import re
 import select
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from fastlb.health.budget import Budget, BudgetExceeded
+from fastlb.health.expect import judge
+from fastlb.health.response import READ_LIMIT_BYTES, Response
 from fastlb.health.tcp import TcpProbe
-from fastlb.health.verdict import Outcome, Verdict, failure
-from fastlb.plan.model import Check
+from fastlb.health.verdict import Outcome, Verdict, failure, success
+from fastlb.plan.model import Check, Round
 
-READ_LIMIT_BYTES = 16384
 _CHUNK_BYTES = 4096
-# RFC 9112, section 4: HTTP-version SP status-code SP [ reason-phrase ]; a bare LF may end it (section 2.2).
-_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] ([0-9]{3})(?: ([^\n]*))?")
-_BEGINNING = b"HTTP/"
+_NOT_FOUND = 404
 
 
-def judge(received: bytes, ended: bool) -> Verdict | None:
-    """The verdict on what a server has answered so far; None while more is needed."""
-    line, newline, _ = received.partition(b"\n")
-    if newline:
-        return _judge_line(line.removesuffix(b"\r"))
-    if received[: len(_BEGINNING)] != _BEGINNING[: len(received)]:
-        return failure("L7RSP", "the answer does not begin with HTTP/")
-    if ended:
-        return failure("L7RSP", "connection closed before a status line" if received else "empty answer")
-    if len(received) >= READ_LIMIT_BYTES:
-        return failure("L7RSP", f"no end of the status line in {READ_LIMIT_BYTES} bytes")
-    return None
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a check may need to know of its server: whether it is up, and the value of ``X-Haproxy-Server-State``."""
 
-
-def _judge_line(line: bytes) -> Verdict:
-    match = _STATUS_LINE.fullmatch(line)
-    if match is None:
-        return failure("L7RSP", "not an HTTP status line")
-    code = int(match[1])
-    if 200 <= code <= 399:
-        return Verdict(Outcome.PASS, "L7OK", code)
-    return failure("L7STS", (match[2] or b"")[:128].decode("latin-1"), code)
+    up: bool
+    state: bytes = b""
 
 
 class HttpProbe(TcpProbe):
-    """Connect, send ``check.request``, read until there is a status line; never more than READ_LIMIT_BYTES."""
+    """One connection after the other. ``about`` is asked at most once for each."""
 
-    __slots__ = ("received",)
+    __slots__ = ("_about", "_at", "_budget", "_known", "_response", "_rule")
 
-    def __init__(self, check: Check) -> None:
+    hop: Round
+
+    def __init__(self, check: Check, about: Callable[[], About] | None = None) -> None:
         super().__init__(check)
-        self.unsent = check.request
-        self.received = b""
+        self._about = about
+        self._budget = Budget()
+        self._at = -1
+        self._next()
+
+    def _next(self) -> None:
+        self._at += 1
+        self._known: About | None = None
+        self._rule = 0
+        self.hop = self.check.rounds[self._at]
+        request = self.hop.request
+        self._response = Response(request is not None and request.bodiless)
+        self.connected = False
+        self.events = select.EPOLLOUT
+        self.unsent = b"" if request is None else request.head + self._state() + request.tail
+
+    def _state(self) -> bytes:
+        return b"x-haproxy-server-state: %s\r\n" % self._server().state if self.check.send_state else b""
+
+    def _server(self) -> About:
+        if self._known is None:
+            self._known = self._about() if self._about is not None else About(True)
+        return self._known
+
+    def goes_on(self) -> bool:
+        if self._at + 1 == len(self.check.rounds):
+            return False
+        self._next()
+        return True
+
+    @property
+    def lingers(self) -> bool:
+        return self.hop.linger
+
+    @property
+    def timeout_status(self) -> str:
+        if not self.connected or self.hop.request is None:
+            return "L4TOUT"
+        return self.hop.expects[self._rule].tout_status or "L7TOUT"
 
     def answer(self, sock: socket.socket) -> Verdict | None:
+        if self.hop.request is None:
+            return success("L4OK", "(tcp-check)")
         self.events = select.EPOLLIN
         while True:
-            chunk = sock.recv(min(_CHUNK_BYTES, READ_LIMIT_BYTES - len(self.received)))
-            self.received += chunk
-            verdict = judge(self.received, ended=not chunk)
+            response = self._response
+            response.feed(sock.recv(min(_CHUNK_BYTES, READ_LIMIT_BYTES - response.total)))
+            verdict = self._judge(response)
             if verdict is not None:
                 return verdict
+
+    def _judge(self, response: Response) -> Verdict | None:
+        """The rules that are left, one after the other. None: one of them needs more."""
+        if self.check.disable_on_404 and response.code == _NOT_FOUND and not response.wrong and self._server().up:
+            return self._all_passed(success("L7OKC", "", _NOT_FOUND))
+        expects = self.hop.expects
+        while True:
+            try:
+                verdict = judge(expects[self._rule], response, self._budget)
+            except BudgetExceeded:
+                return failure("L7RSP", "the regular expressions take too long on this answer")
+            if verdict is None or not verdict.passed:
+                return verdict
+            if self._rule + 1 == len(expects):
+                return self._all_passed(verdict)
+            self._rule += 1
+
+    def _all_passed(self, verdict: Verdict) -> Verdict:
+        """The code of the last answer says whether the success is a conditional one."""
+        last = self._at + 1 == len(self.check.rounds)
+        return replace(verdict, outcome=Outcome.CONDITIONAL) if last and verdict.status == "L7OKC" else verdict

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from fastlb.health.http import HttpProbe
+from collections.abc import Callable
+
+from fastlb.health.http import About, HttpProbe
 from fastlb.health.tcp import TcpProbe
 from fastlb.plan.model import Check, CheckKind
 
-PROBES: dict[CheckKind, type[TcpProbe]] = {
-    CheckKind.TCP: TcpProbe,
+PROBES: dict[CheckKind, Callable[[Check, Callable[[], About] | None], TcpProbe]] = {
+    CheckKind.TCP: lambda check, about: TcpProbe(check),
     CheckKind.HTTP: HttpProbe,
 }
 
 
-def make_probe(check: Check) -> TcpProbe:
-    return PROBES[check.kind](check)
+def make_probe(check: Check, about: Callable[[], About] | None) -> TcpProbe:
+    """``about`` tells what such a check may need to know of its server."""
+    return PROBES[check.kind](check, about)

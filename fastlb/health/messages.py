@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastlb.health.verdict import DESCRIPTIONS, Verdict
+from fastlb.health.verdict import DESCRIPTIONS, Outcome, Verdict
 from fastlb.logs.text import escape_info
 
 DOWN_LEVEL = 1
@@ -12,7 +12,7 @@ UP_LEVEL = 5
 CHECK_LEVEL = 5
 NO_SERVER_LEVEL = 0
 
-_WITH_CODE = frozenset({"L7OK", "L7STS"})
+_WITH_CODE = frozenset({"L7OK", "L7OKC", "L7STS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,13 @@ def via(tracked: str) -> str:
     return f" via {tracked}"
 
 
-def check_result(backend: str, server: str, backup: bool, passed: bool, why: str, status: str) -> str:
+_RESULTS = {Outcome.PASS: "succeeded", Outcome.CONDITIONAL: "conditionally succeeded", Outcome.FAIL: "failed"}
+
+
+def check_result(backend: str, server: str, backup: bool, outcome: Outcome, why: str, status: str) -> str:
     """``option log-health-checks``. ``status`` is that of ``state.credit``."""
-    kind, verb = "backup server" if backup else "server", "succeeded" if passed else "failed"
-    return f"Health check for {kind} {backend}/{server} {verb}, reason: {why}, status: {status}."
+    kind = "backup server" if backup else "server"
+    return f"Health check for {kind} {backend}/{server} {_RESULTS[outcome]}, reason: {why}, status: {status}."
 
 
 def server_down(backend: str, server: str, backup: bool, how: str, left: Remaining) -> str:
@@ -70,8 +73,16 @@ def server_down(backend: str, server: str, backup: bool, how: str, left: Remaini
 
 
 def server_up(backend: str, server: str, backup: bool, how: str, left: Remaining) -> str:
+    return _online(f"{_title(backend, server, backup)} is UP{how}. ", left)
+
+
+def server_stopping(backend: str, server: str, backup: bool, how: str, left: Remaining) -> str:
+    return _online(f"{_title(backend, server, backup)} is stopping{how}. ", left)
+
+
+def _online(beginning: str, left: Remaining) -> str:
     return (
-        f"{_title(backend, server, backup)} is UP{how}. "
+        f"{beginning}"
         f"{left.actives} active and {left.backups} backup servers online.{_running_on_backup(left)} "
         f"0 sessions requeued, {left.queued} total in queue."
     )

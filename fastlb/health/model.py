@@ -15,6 +15,7 @@ class ServerHealth:
     count changes of state. ``down_ms`` is the time spent down or in maintenance, ``unchanged_ms`` that since the last
     change, which was at ``changed_time`` (seconds since the epoch). ``warmth`` is the part of its weight that a server
     with ``slowstart`` has by now, None for one without. ``tracks``: its state is that of another server.
+    ``stopping``: it is up, but gets no new connections.
     """
 
     backend: str
@@ -39,10 +40,16 @@ class ServerHealth:
     changed_time: float
     warmth: float | None = None
     tracks: bool = False
+    stopping: bool = False
 
     @property
     def transitions(self) -> int:
         return self.downs + self.ups
+
+    @property
+    def usable(self) -> bool:
+        """May take new connections."""
+        return self.up and self.weight > 0 and not self.stopping
 
     @property
     def active(self) -> bool:

@@ -12,12 +12,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from fastlb._engine import CUT_SERVER_DOWN, CUT_SERVER_UP, SERVER_FIELDS, Shm
+from fastlb._engine import BACKEND_FIELDS, CUT_SERVER_DOWN, CUT_SERVER_UP, SERVER_FIELDS, Shm
 from fastlb.health import messages, state
 from fastlb.health.follow import link
 from fastlb.health.group import Group
+from fastlb.health.http import About
 from fastlb.health.model import ServerHealth
 from fastlb.health.runner import Job, Runner
+from fastlb.health.serverstate import Loads, header_value
 from fastlb.health.timing import pause_s, start_offsets_s
 from fastlb.health.verdict import Outcome, Verdict
 from fastlb.health.warmup import Warmups, warm_limit
@@ -33,6 +35,8 @@ _WARNING_INTERVAL_S = 1.0
 _PUBLISH_DELAY_S = 0.01
 _SESSIONS = SERVER_FIELDS.index("sessions")
 _QUEUED = SERVER_FIELDS.index("queued")
+_BACKEND_SESSIONS = BACKEND_FIELDS.index("sessions")
+_BACKEND_QUEUED = BACKEND_FIELDS.index("queued")
 
 
 class HealthMonitor:
@@ -51,6 +55,7 @@ class HealthMonitor:
         self._followers: dict[Watch, tuple[Watch, ...]] = {}
         self._spread_percent = 0
         self._max_spread_ms = 0
+        self._node = ""
         self._unwarned = 0
         self._warned_at = float("-inf")
 
@@ -60,8 +65,9 @@ class HealthMonitor:
         now = time.monotonic()
         self._spread_percent = plan.process.spread_checks
         self._max_spread_ms = plan.process.max_spread_checks_ms
+        self._node = plan.process.node
         previous = self._watches
-        was_up = {watch: watch.up for watch in previous.values()}
+        was = {watch: watch.standing for watch in previous.values()}
         anew: list[Watch] = []
         self._watches = {}
         for server, slot in zip(plan.servers, numbering.servers, strict=True):
@@ -70,7 +76,7 @@ class HealthMonitor:
             self._watches[name, server.name] = self._adopt(known, Watch(name, server, slot, now), anew)
         self._followers = link(tuple(self._watches.values()))
         self._turned = [watch for watch in self._turned if watch in self._watches.values()]
-        self._settle(was_up, anew if self._groups else [], now)
+        self._settle(was, anew if self._groups else [], now)
         self._retire(previous, {backend.name for backend in plan.backends})
         self._regroup(plan, numbering)
         self._dirty = dict(enumerate(self._groups))
@@ -102,13 +108,13 @@ class HealthMonitor:
             anew.append(known)
         return known
 
-    def _settle(self, was_up: dict[Watch, bool], anew: list[Watch], now: float) -> None:
+    def _settle(self, was: dict[Watch, tuple[bool, bool]], anew: list[Watch], now: float) -> None:
         """What the plan has turned over, and which of the new ones warm up."""
         for watch in anew:
             if watch.up and watch.server.slowstart_new:
                 self._warmups.begin(watch)
         for watch in self._watches.values():
-            if watch in was_up and watch.settle(was_up[watch], now):
+            if watch in was and watch.settle(was[watch], now):
                 self._turn(watch)
 
     def _retire(self, gone: dict[tuple[str, str], Watch], backends: set[str]) -> None:
@@ -143,7 +149,7 @@ class HealthMonitor:
             if check is None or not watch.wants_checks:
                 continue
             if watch.job is None:
-                watch.job = Job(check, functools.partial(self._concluded, watch))
+                watch.job = Job(check, functools.partial(self._concluded, watch), functools.partial(self._about, watch))
                 fresh.append((watch, watch.job))
             elif watch.job.check != check:
                 watch.job.check = check
@@ -160,33 +166,51 @@ class HealthMonitor:
     def _concluded(self, watch: Watch, verdict: Verdict, duration_s: float) -> float:
         """The runner's news of one check; returns the pause before the next."""
         before = (watch.last.status, watch.health)
-        changed = watch.judge(verdict, duration_s, time.monotonic())
+        was = self._standings(watch)
+        watch.judge(verdict, duration_s)
         why = messages.reason(verdict, duration_s)
         if self._groups[watch.group].backend.log_health_checks:
             if before != (watch.last.status, watch.health):
                 self._log_check(watch, why)
             why = ""  # it has just been said
-        if changed:
-            self._changed(watch, messages.because(why) if why else "")
-            for follower in self._followers.get(watch, ()):
-                if follower.follow(time.monotonic()):
-                    self._changed(follower, messages.via(follower.server.track or ""))
-        elif verdict.outcome is Outcome.UNKNOWN:
+        self._turned_by(was, messages.because(why) if why else "")
+        if verdict.outcome is Outcome.UNKNOWN:
             self._warn(watch, verdict)
         return self._pause_s(watch)
+
+    def _standings(self, watch: Watch) -> list[tuple[Watch, tuple[bool, bool], bool]]:
+        """The server and its followers as they stand before a change: (watch, standing, whether it is usable)."""
+        return [(one, one.standing, one.usable) for one in (watch, *self._followers.get(watch, ()))]
+
+    def _turned_by(self, was: list[tuple[Watch, tuple[bool, bool], bool]], how: str) -> None:
+        """What has happened to the first of them may have changed them all."""
+        now = time.monotonic()
+        for watch, standing, was_usable in was:
+            if watch.turn(standing, now):
+                self._changed(watch, was_usable, how if watch is was[0][0] else messages.via(watch.server.track or ""))
+
+    def _about(self, watch: Watch) -> About:
+        """What the server itself may be told by a check."""
+        check = watch.server.check
+        if check is None or not check.send_state:
+            return About(watch.up)
+        group = self._groups[watch.group]
+        server = self._view.servers([watch.slot])[0]
+        backend = self._view.backends([group.slot])[0]
+        loads = Loads(server[_SESSIONS], backend[_BACKEND_SESSIONS] - backend[_BACKEND_QUEUED], server[_QUEUED])
+        return About(watch.up, header_value(watch, *group.shown_weights(watch), self._node, loads))
 
     def _log_check(self, watch: Watch, why: str) -> None:
         server, check = watch.server, watch.server.check
         assert check is not None
-        passed = watch.last.outcome is Outcome.PASS
         status = state.credit(watch.health, check.rise, check.fall, server.weight)
-        text = messages.check_result(watch.backend, server.name, server.backup, passed, why, status)
+        text = messages.check_result(watch.backend, server.name, server.backup, watch.last.outcome, why, status)
         self._message(messages.CHECK_LEVEL, text, watch.group)
 
-    def _changed(self, watch: Watch, how: str) -> None:
+    def _changed(self, watch: Watch, was_usable: bool, how: str) -> None:
         group = self._groups[watch.group]
         had_any = group.actives + group.backups > 0
-        group.count(watch)
+        group.count(watch, was_usable)
         self._turn(watch)
         self._publish_state(watch, watch.published[2] if watch.published else 0)  # the weight follows, with the others'
         self._announce(group, watch, how)
@@ -198,7 +222,7 @@ class HealthMonitor:
     def _turn(self, watch: Watch) -> None:
         """The server has gone up or down."""
         self._turned.append(watch)
-        if watch.up:
+        if watch.up and not watch.stopping:
             self._warmups.begin(watch)
         else:
             self._warmups.end(watch)
@@ -221,11 +245,9 @@ class HealthMonitor:
     def _announce(self, group: Group, watch: Watch, how: str) -> None:
         row = self._view.servers([watch.slot])[0]
         left = messages.Remaining(group.actives, group.backups, row[_SESSIONS], row[_QUEUED])
-        up = watch.up
-        line = (messages.server_up if up else messages.server_down)(
-            watch.backend, watch.server.name, watch.server.backup, how, left
-        )
-        self._message(messages.UP_LEVEL if up else messages.DOWN_LEVEL, line, group.index)
+        tell = messages.server_stopping if watch.stopping else messages.server_up if watch.up else messages.server_down
+        line = tell(watch.backend, watch.server.name, watch.server.backup, how, left)
+        self._message(messages.UP_LEVEL if watch.up else messages.DOWN_LEVEL, line, group.index)
 
     def _warn(self, watch: Watch, verdict: Verdict) -> None:
         """A check that failed for a reason of our own: at most one warning a second for all servers together."""

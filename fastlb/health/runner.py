@@ -13,6 +13,7 @@ import select
 import time
 from collections.abc import Callable
 
+from fastlb.health.http import About
 from fastlb.health.kinds import make_probe
 from fastlb.health.tcp import TcpProbe
 from fastlb.health.verdict import Verdict, errno_text, failure, local_failure
@@ -29,13 +30,15 @@ Conclude = Callable[[Verdict, float], float]
 
 
 class Job:
-    """One checked server. ``conclude(verdict, duration_s)`` is told each verdict; it returns the pause in seconds."""
+    """One checked server. ``conclude(verdict, duration_s)`` is told each verdict; it returns the pause in seconds.
+    ``about`` tells what a check may need to know of the server."""
 
-    __slots__ = ("check", "conclude", "deadline", "due", "entry", "fd", "probe", "started")
+    __slots__ = ("about", "check", "conclude", "deadline", "due", "entry", "fd", "probe", "started")
 
-    def __init__(self, check: Check, conclude: Conclude) -> None:
+    def __init__(self, check: Check, conclude: Conclude, about: Callable[[], About] | None = None) -> None:
         self.check = check
         self.conclude = conclude
+        self.about = about
         self.probe: TcpProbe | None = None
         self.fd = -1
         self.entry = -1
@@ -117,8 +120,14 @@ class Runner:
         self._timer = self._loop.call_at(due, self._turn)
 
     def _launch(self, job: Job) -> None:
-        job.probe = probe = make_probe(job.check)
+        job.probe = make_probe(job.check, job.about)
         job.started = time.monotonic()
+        job.deadline = job.started + (job.check.connect_ms or job.check.inter_ms) / 1000
+        self._connect(job)
+
+    def _connect(self, job: Job) -> None:
+        probe = job.probe
+        assert probe is not None
         verdict = probe.start()
         if verdict is not None or probe.sock is None:
             self._conclude(job, verdict or local_failure("no socket"))
@@ -130,7 +139,6 @@ class Runner:
             return
         job.fd = probe.sock.fileno()
         self._flying[job.fd] = job
-        job.deadline = job.started + (job.check.connect_ms or job.check.inter_ms) / 1000
         self._enter(job, job.deadline)
         if probe.connected:
             self._connected(job)
@@ -168,16 +176,27 @@ class Runner:
 
     def _conclude(self, job: Job, verdict: Verdict) -> None:
         now = time.monotonic()
+        if verdict.passed and job.probe is not None and job.probe.goes_on():
+            self._unwatch(job)
+            job.probe.close()
+            if job.check.read_ms:
+                job.deadline = now + (job.check.connect_ms or job.check.inter_ms) / 1000
+            self._connect(job)
+            return
         self._land(job)
         self._enter(job, now + job.conclude(verdict, now - job.started))
 
     def _land(self, job: Job) -> None:
-        """Close the check in flight: the one way out of ``_flying``."""
+        """Close the check in flight."""
+        self._unwatch(job)
+        if job.probe is not None:
+            job.probe.close()
+            job.probe = None
+
+    def _unwatch(self, job: Job) -> None:
+        """The one way out of ``_flying``."""
         if job.fd >= 0:
             del self._flying[job.fd]
             # A forked child may still hold the socket, and closing alone would leave it in the set.
             self._epoll.unregister(job.fd)
             job.fd = -1
-        if job.probe is not None:
-            job.probe.close()
-            job.probe = None

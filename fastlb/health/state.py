@@ -4,6 +4,9 @@
     ▲                               ▼
     └── fail at or below rise ── … ◀── fail ── rise + fall - 1
 
+A server that is up may be *stopping* besides, after a conditional success: the balancing gives it no more connections,
+until it passes again. A conditional success counts like any other, but never begins to bring a server up.
+
 It starts at ``rise``: up before any check, and the first failure takes it down; or where ``init-state`` says.
 Everything here is a function from value to value; ``rise`` and ``fall`` are at least 1.
 """
@@ -15,6 +18,7 @@ from fastlb.plan.model import InitState
 MAINT = "MAINT"
 RESOLUTION = f"{MAINT} (resolution)"
 NO_CHECK = "no check"
+NO_BALANCING = "NOLB"
 
 
 def initial(rise: int, fall: int, how: InitState = InitState.UP) -> int:
@@ -50,10 +54,12 @@ def rescale(health: int, old_rise: int, rise: int, fall: int) -> int:
     return min(health, rise - 1)
 
 
-def status(health: int, rise: int, fall: int) -> str:
-    """HAProxy's words: ``UP``, ``UP 1/3`` (failing, or never checked), ``DOWN``, ``DOWN 1/2`` (recovering)."""
+def status(health: int, rise: int, fall: int, stopping: bool = False) -> str:
+    """HAProxy's words: ``UP``, ``UP 1/3`` (failing, or never checked), ``DOWN``, ``DOWN 1/2`` (recovering).
+    ``stopping``: ``NOLB`` instead of ``UP``."""
     if is_up(health, rise):
-        return "UP" if health == top(rise, fall) else f"UP {health - rise + 1}/{fall}"
+        word = NO_BALANCING if stopping else "UP"
+        return word if health == top(rise, fall) else f"{word} {health - rise + 1}/{fall}"
     return "DOWN" if health == 0 else f"DOWN {health}/{rise}"
 
 

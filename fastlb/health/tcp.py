@@ -14,7 +14,7 @@ import struct
 from fastlb import source
 from fastlb._engine import proxy_header
 from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
-from fastlb.plan.model import Check
+from fastlb.plan.model import Address, Check, Round
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _PASSED = Verdict(Outcome.PASS, "L4OK")
@@ -24,13 +24,14 @@ class TcpProbe:
     """One check in flight. The runner calls ``start`` once, then ``ready`` on each event, and ``close`` in the end.
 
     ``events`` is what to wait for, ``connected`` whether the connect is over. ``timeout_status`` is what it means
-    when the time is over now.
+    when the time is over now. ``hop`` is where the connection goes; ``lingers``: it ends by a FIN.
     """
 
-    __slots__ = ("check", "connected", "events", "sock", "unsent")
+    __slots__ = ("check", "connected", "events", "hop", "sock", "unsent")
 
     def __init__(self, check: Check) -> None:
         self.check = check
+        self.hop: Check | Round = check
         self.connected = False
         self.events = select.EPOLLOUT
         self.sock: socket.socket | None = None
@@ -55,6 +56,14 @@ class TcpProbe:
             return self.exchange(self.sock)
         number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         return of_errno(number, connecting=True) if number else self._established()
+
+    def goes_on(self) -> bool:
+        """After a success: whether another connection belongs to the check. ``close`` and ``start`` are then next."""
+        return False
+
+    @property
+    def lingers(self) -> bool:
+        return False
 
     @property
     def timeout_status(self) -> str:
@@ -82,11 +91,12 @@ class TcpProbe:
 
     def _connect(self) -> None:
         """From the source of the server, if it has one: what hinders that is our own trouble, and EADDRNOTAVAIL."""
-        address, origin = self.check.address, self.check.source
+        address, origin = self.hop.address, self.hop.source
         for port in source.ports(origin) if origin else (0,):
             self.close()
             self.sock = socket.socket(address.number, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            if not self.lingers:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
             if origin is not None and not source.can_bind(self.sock, origin, port):
                 continue
             try:
@@ -99,7 +109,7 @@ class TcpProbe:
         raise OSError(errno.EADDRNOTAVAIL, "")
 
     def _refused(self, error: OSError) -> Verdict:
-        return of_errno(error.errno or 0, connecting=True, stream_address=self.check.address.port == 0)
+        return of_errno(error.errno or 0, connecting=True, stream_address=self.hop.address.port == 0)
 
     def _established(self) -> Verdict | None:
         assert self.sock is not None
@@ -115,7 +125,7 @@ class TcpProbe:
         return self.exchange(self.sock)
 
     def _header(self, sock: socket.socket) -> bytes:
-        check = self.check
-        if check.proxy_version == 1 and sock.family != socket.AF_UNIX:
+        hop = self.hop
+        if hop.proxy_version == 1 and sock.family != socket.AF_UNIX:
             return proxy_header(1, source=sock.getsockname()[:2], destination=sock.getpeername()[:2])
-        return proxy_header(check.proxy_version, check.proxy_crc32c) if check.proxy_version else b""
+        return proxy_header(hop.proxy_version, hop.proxy_crc32c) if hop.proxy_version else b""

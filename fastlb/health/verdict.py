@@ -13,7 +13,11 @@ DESCRIPTIONS = {
     "L4OK": "Layer4 check passed",
     "L4TOUT": "Layer4 timeout",
     "L4CON": "Layer4 connection problem",
+    "L6OK": "Layer6 check passed",
+    "L6TOUT": "Layer6 timeout",
+    "L6RSP": "Layer6 invalid response",
     "L7OK": "Layer7 check passed",
+    "L7OKC": "Layer7 check conditionally passed",
     "L7TOUT": "Layer7 timeout",
     "L7RSP": "Layer7 invalid response",
     "L7STS": "Layer7 wrong status",
@@ -22,9 +26,13 @@ DESCRIPTIONS = {
 
 
 class Outcome(Enum):
-    """``UNKNOWN`` is a check that failed for a reason of our own: it says nothing about the server."""
+    """``UNKNOWN`` is a check that failed for a reason of our own: it says nothing about the server.
+
+    ``CONDITIONAL``: the server goes on with what it has, and wants nothing new.
+    """
 
     PASS = "pass"
+    CONDITIONAL = "conditional"
     FAIL = "fail"
     UNKNOWN = "unknown"
 
@@ -38,9 +46,18 @@ class Verdict:
     code: int | None = None
     info: str = ""
 
+    @property
+    def passed(self) -> bool:
+        return self.outcome is Outcome.PASS
+
+
+def success(status: str, info: str = "", code: int | None = None) -> Verdict:
+    return Verdict(Outcome.PASS, status, code, info)
+
 
 def failure(status: str, info: str = "", code: int | None = None) -> Verdict:
-    return Verdict(Outcome.FAIL, status, code, info)
+    """Unless the status itself is that of a conditional success, which ``error-status`` may ask for."""
+    return Verdict(Outcome.CONDITIONAL if status == "L7OKC" else Outcome.FAIL, status, code, info)
 
 
 def local_failure(info: str) -> Verdict:

@@ -21,10 +21,11 @@ class Watch:
     Another address of the server or of its check, another kind of check, and the end of a maintenance make it a new
     server: it starts again as one that was never checked. ``warm`` is its step of ``slowstart``: STEPS unless it has
     come up a short while ago, at ``warm_since`` (the loop's time). ``root`` is the server at the end of what it tracks:
-    then it has no health of its own.
+    then it has no health of its own. ``asks_to_stop``: it goes on with what it has, and wants nothing new.
     """
 
     __slots__ = (
+        "asks_to_stop",
         "backend",
         "changed_at",
         "changed_time",
@@ -55,6 +56,7 @@ class Watch:
         self.health = _initial(server.check) if server.check else 0
         self.job: Job | None = None
         self.root: Watch | None = None
+        self.asks_to_stop = False
         self.last = _NO_VERDICT
         self.published: tuple[tuple[int, ...], bool, int, bool] | None = None
         self.warm = STEPS
@@ -72,9 +74,19 @@ class Watch:
         return self.server.check is None or state.is_up(self.health, self.server.check.rise)
 
     @property
+    def stopping(self) -> bool:
+        """Up, but not for new connections."""
+        return self.up and (self.asks_to_stop if self.root is None else self.root.stopping)
+
+    @property
     def usable(self) -> bool:
         """May take new connections: counted among the servers that are left."""
-        return self.up and self.server.weight > 0
+        return self.up and self.server.weight > 0 and not self.stopping
+
+    @property
+    def standing(self) -> tuple[bool, bool]:
+        """What a change of which is told."""
+        return (self.up, self.stopping)
 
     @property
     def wants_checks(self) -> bool:
@@ -92,44 +104,45 @@ class Watch:
             else:
                 self.health = state.rescale(self.health, old.check.rise, server.check.rise, server.check.fall)
         if anew:
-            self.last, self.duration_s = _NO_VERDICT, 0.0
+            self.last, self.duration_s, self.asks_to_stop = _NO_VERDICT, 0.0, False
         return anew
 
-    def follow(self, now: float) -> bool:
-        """Its root went up or down. True if it did, too."""
-        if self.server.disabled:
+    def turn(self, was: tuple[bool, bool], now: float) -> bool:
+        """Account for a change since its standing was that; False if there is none."""
+        if self.standing == was:
             return False
-        self._turn(now)
+        if self.up != was[0]:
+            self.downs += not self.up
+            self.ups += self.up
+        self.settle(was, now)
         return True
 
-    def _turn(self, now: float) -> None:
-        self.downs += not self.up
-        self.ups += self.up
-        self.settle(not self.up, now)
-
-    def judge(self, verdict: Verdict, duration_s: float, now: float) -> bool:
-        """Take a verdict in. True if the server went up or down."""
+    def judge(self, verdict: Verdict, duration_s: float) -> None:
+        """Take a verdict in; ``turn`` follows."""
         check = self.server.check
         assert check is not None
         self.checks += 1
         if verdict.outcome is Outcome.UNKNOWN:
             self.inconclusive += 1
-            return False
-        passed = verdict.outcome is Outcome.PASS
-        self.failures += not passed
+            return
+        self.failures += verdict.outcome is Outcome.FAIL
         self.last, self.duration_s = verdict, duration_s
-        was_up = self.up
-        self.health = state.advance(self.health, check.rise, check.fall, passed)
-        if was_up == self.up:
-            return False
-        self._turn(now)
-        return True
+        self.take(verdict.outcome)
 
-    def settle(self, was_up: bool, now: float) -> bool:
-        """Account for the time until now. True if the server has gone up or down."""
-        if was_up == self.up:
+    def take(self, outcome: Outcome) -> None:
+        """What an outcome does to its health."""
+        check = self.server.check
+        assert check is not None
+        if outcome is not Outcome.CONDITIONAL or self.health > 0:
+            self.health = state.advance(self.health, check.rise, check.fall, outcome is not Outcome.FAIL)
+        if outcome is not Outcome.FAIL or not self.up:
+            self.asks_to_stop = self.up and outcome is Outcome.CONDITIONAL
+
+    def settle(self, was: tuple[bool, bool], now: float) -> bool:
+        """Account for the time until now. True if its standing has changed."""
+        if was == self.standing:
             return False
-        self.down_s += 0.0 if was_up else now - self.changed_at
+        self.down_s += 0.0 if was[0] else now - self.changed_at
         self.changed_at = now
         self.changed_time = time.time()
         return True
@@ -141,7 +154,7 @@ class Watch:
         if self.root is not None:
             status = self.root.status()
             return f"{state.MAINT} (via {self.server.track})" if status.startswith(state.MAINT) else status
-        return state.NO_CHECK if check is None else state.status(self.health, check.rise, check.fall)
+        return state.NO_CHECK if check is None else state.status(self.health, check.rise, check.fall, self.asks_to_stop)
 
     def describe(self, now: float) -> ServerHealth:
         unchanged_s = now - self.changed_at
@@ -150,6 +163,7 @@ class Watch:
             backend=self.backend,
             server=self.server.name,
             up=up,
+            stopping=self.stopping,
             status=self.status(),
             checked=self.server.check is not None,
             maintenance=self.server.disabled or (self.root is not None and self.root.server.disabled),

@@ -126,6 +126,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         nolinger=value_of(settings.nolinger, False),
         fullconn=value_of(settings.fullconn, 0),
         log_health_checks=value_of(settings.log_health_checks, False),
+        disable_on_404=value_of(settings.disable_on_404, False),
         draws=balance.draws,
         hashing=plan_hashing(settings),
         logs=logs.numbers(settings.logs),

@@ -10,7 +10,7 @@ connections, and 0 means "no limit of its own".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum
 
 from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
@@ -19,15 +19,20 @@ from fastlb.plan.address import LOCAL as LOCAL
 from fastlb.plan.address import PATH_BYTES as PATH_BYTES
 from fastlb.plan.address import UNRESOLVED as UNRESOLVED
 from fastlb.plan.address import Address as Address
+from fastlb.plan.checkmodel import DEFAULT_FALL as DEFAULT_FALL
+from fastlb.plan.checkmodel import DEFAULT_INTER_MS as DEFAULT_INTER_MS
+from fastlb.plan.checkmodel import DEFAULT_RISE as DEFAULT_RISE
+from fastlb.plan.checkmodel import Check as Check
+from fastlb.plan.checkmodel import CheckKind as CheckKind
+from fastlb.plan.checkmodel import InitState as InitState
+from fastlb.plan.checkmodel import Round as Round
 from fastlb.plan.hashing import DEFAULT_HASHING, Hashing, HashKey
+from fastlb.plan.origin import Source as Source
 from fastlb.plan.processmodel import DEFAULT_LOG_TAG as DEFAULT_LOG_TAG
 from fastlb.plan.processmodel import Process as Process
 from fastlb.rules.model import NO_BACKEND_RULES, NO_FRONTEND_RULES, BackendRules, FrontendRules
 
 DEFAULT_BACKLOG = 4096
-DEFAULT_INTER_MS = 2000
-DEFAULT_RISE = 2
-DEFAULT_FALL = 3
 DEFAULT_WEIGHT = 1
 DEFAULT_RETRIES = 3
 
@@ -42,22 +47,6 @@ class Balance(IntEnum):
     FIRST = 4
     RANDOM = 5
     HASH = 6
-
-
-class InitState(Enum):
-    """What a server is before its first check (HAProxy manual, section 5.2 ``init-state``)."""
-
-    FULLY_UP = "fully-up"
-    UP = "up"
-    DOWN = "down"
-    FULLY_DOWN = "fully-down"
-
-
-class CheckKind(Enum):
-    """What a health check does once it is connected."""
-
-    TCP = "tcp"
-    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +197,7 @@ class Backend:
     ``redispatch`` is HAProxy's interval: 0 off, -1 on the last retry (at once for a non-deterministic algorithm), n
     every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
     where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``, ``hashing`` is for
-    ``source`` and ``hash``.
+    ``source`` and ``hash``. ``disable_on_404`` is for its checks, and for who tracks them.
     """
 
     name: str
@@ -229,6 +218,7 @@ class Backend:
     nolinger: bool = False
     fullconn: int = 0
     log_health_checks: bool = False
+    disable_on_404: bool = False
     draws: int = 0
     hashing: Hashing = DEFAULT_HASHING
     logs: tuple[int, ...] = ()
@@ -239,59 +229,6 @@ class Backend:
     id: int | None = None
     guid: str | None = None
     rules: BackendRules = NO_BACKEND_RULES
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where connections to a server come from: an address (any for the kernel's choice), ports and an interface.
-
-    ``address.port`` is the first of a range up to ``last_port``; both are 0 for a port of the kernel's choice.
-    ``usesrc`` is ``clientip`` or ``client`` for the client's address (and port) in place of these, ``address`` where
-    this machine need not have the address, or empty.
-    """
-
-    address: Address
-    last_port: int = 0
-    interface: str | None = None
-    usesrc: str = ""
-
-    @property
-    def ports(self) -> int:
-        """How many ports there are in the range, 0 without one."""
-        return self.last_port - self.address.port + 1 if self.address.port else 0
-
-    def __str__(self) -> str:
-        host = f"[{self.address.host}]" if self.address.family == "inet6" else self.address.host
-        ports = f":{self.address.port}" if self.address.port else ""
-        ports += f"-{self.last_port}" if self.ports > 1 else ""
-        device = f" interface {self.interface}" if self.interface else ""
-        if self.usesrc == "address":
-            return f"*{device} usesrc {host}{ports}"
-        return f"{host}{ports}{device}{f' usesrc {self.usesrc}' if self.usesrc else ''}"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """How a server's health is probed. Times as HAProxy counts them: from the end of one check to the next start.
-
-    ``connect_ms`` bounds the connect; ``read_ms`` bounds what follows it, and 0 means that the whole check shares
-    ``connect_ms``. ``request`` is what an HTTP check sends; ``proxy_version`` and ``proxy_crc32c`` are a Server's.
-    """
-
-    kind: CheckKind
-    address: Address
-    inter_ms: int = DEFAULT_INTER_MS
-    fastinter_ms: int = DEFAULT_INTER_MS
-    downinter_ms: int = DEFAULT_INTER_MS
-    rise: int = DEFAULT_RISE
-    fall: int = DEFAULT_FALL
-    connect_ms: int = DEFAULT_INTER_MS
-    read_ms: int = 0
-    request: bytes = b""
-    source: Source | None = None
-    init_state: InitState = InitState.UP
-    proxy_version: int = 0
-    proxy_crc32c: bool = False
 
 
 @dataclass(frozen=True, slots=True)

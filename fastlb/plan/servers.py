@@ -8,7 +8,6 @@ from dataclasses import replace
 from fastlb.config.errors import Location, Report, quote
 from fastlb.config.tree import (
     EndpointKind,
-    HttpCheck,
     Said,
     ServerLine,
     ServerOptions,
@@ -30,9 +29,11 @@ from fastlb.plan.model import (
     Check,
     CheckKind,
     InitState,
+    Round,
     Server,
 )
 from fastlb.plan.resolve import Resolver
+from fastlb.plan.script import Exchange, Script, script_of, script_port
 from fastlb.plan.sources import SourcePlanner
 from fastlb.plan.values import Merged, value_of
 
@@ -58,12 +59,14 @@ class ServerPlanner:
         self._report = report
         self._sources = SourcePlanner(resolver, report)
         self._planned = 0
+        self._script: Script = ()
         self.tracks: dict[int, Said[str]] = {}
 
     def servers(self, merged: Merged, backend: int) -> list[Server]:
         """The servers of one backend, in their order. Names used twice are reported."""
         planned: list[Server] = []
         first: dict[str, Location] = {}
+        self._script = script_of(merged.settings, merged.proxy.own, self._report)
         for line in merged.proxy.servers:
             where = first.setdefault(line.name, line.location)
             if where is not line.location:
@@ -146,9 +149,8 @@ class ServerPlanner:
         inter = value_of(options.inter, DEFAULT_INTER_MS)
         limit = value_of(settings.check_timeout, 0)
         connect = (value_of(settings.connect, 0) or inter) if limit else inter
-        kind = value_of(settings.check, None)
-        return Check(
-            kind=CheckKind.HTTP if isinstance(kind, HttpCheck) else CheckKind.TCP,
+        check = Check(
+            kind=CheckKind.HTTP if self._script else CheckKind.TCP,
             address=address,
             inter_ms=inter,
             fastinter_ms=value_of(options.fastinter, inter),
@@ -158,10 +160,50 @@ class ServerPlanner:
             init_state=InitState(value_of(options.init_state, InitState.UP.value)),
             connect_ms=min(connect, inter),
             read_ms=limit,
-            request=kind.request if isinstance(kind, HttpCheck) else b"",
             source=self._sources.of_checks(options, settings, address),
             proxy_version=_check_proxy_version(options),
             proxy_crc32c=value_of(options.proxy_crc32c, False),
+            disable_on_404=value_of(settings.disable_on_404, False),
+            send_state=value_of(settings.send_state, False),
+        )
+        rounds = tuple(self._round(exchange, check, options, settings, line) for exchange in self._script)
+        return replace(check, rounds=rounds, address=rounds[0].address if rounds else address)
+
+    def _round(
+        self, exchange: Exchange, check: Check, options: ServerOptions, settings: Settings, line: ServerLine
+    ) -> Round:
+        """One connection: where the server line says, or where ``http-check connect`` says."""
+        rule = exchange.connect
+        if rule is None:
+            return Round(
+                check.address,
+                exchange.request,
+                exchange.expects,
+                check.source,
+                check.proxy_version,
+                check.proxy_crc32c,
+            )
+        address = check.address
+        if rule.addr is not None:
+            found = self._resolver.address(rule.addr, rule.location)
+            address = replace(found, port=address.port) if found else address
+        if rule.port is not None and address.family not in LOCAL:
+            address = replace(address, port=rule.port)
+        if address.port == 0 and address.family not in LOCAL:
+            message = f"this connection has no port: server {quote(line.name)} is a unix socket"
+            self._report.error(rule.location, message, "add 'port'")
+        proxy_version = check.proxy_version if rule.default else 0
+        return Round(
+            address,
+            exchange.request,
+            exchange.expects,
+            self._sources.of_checks(options, settings, address),
+            (_proxy_version(options) or 1) if rule.send_proxy else proxy_version,
+            check.proxy_crc32c,
+            rule.linger,
+            True,
+            rule.port or 0,
+            rule.comment,
         )
 
     def _check_address(self, line: ServerLine, options: ServerOptions, server: Address) -> Address | None:
@@ -180,7 +222,7 @@ class ServerPlanner:
             message = f"the check of server {quote(line.name)} has no address: the server is where a client wants to go"
             self._report.error(line.location, message, "add 'addr'")
             return None
-        port = value_of(options.port, server.port)
+        port = value_of(options.port, server.port) or script_port(self._script)
         if port == 0:
             where = options.addr.location if options.addr else line.location
             self._report.error(where, f"the check of server {quote(line.name)} has no port", "add 'port'")

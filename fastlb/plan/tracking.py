@@ -21,7 +21,7 @@ def resolve_tracks(
     found = {index: _find(servers[index], backends, text, numbers, report) for index, text in said.items()}
     if report.has_errors:
         return tuple(servers)
-    _check_chains(servers, found, said, report)
+    _check_chains(servers, backends, found, said, report)
     names = {number: name for name, number in numbers.items()}
     return tuple(
         replace(one, track=names[found[index]], tracked=found[index]) if index in found else one
@@ -37,7 +37,13 @@ def _find(server: Server, backends: Sequence[Backend], said: Said[str], numbers:
     return numbers.get(name, NOTHING)
 
 
-def _check_chains(servers: Sequence[Server], found: dict[int, int], said: dict[int, Said[str]], report: Report) -> None:
+def _check_chains(
+    servers: Sequence[Server],
+    backends: Sequence[Backend],
+    found: dict[int, int],
+    said: dict[int, Said[str]],
+    report: Report,
+) -> None:
     """Whoever is tracked is checked, or tracks one that is."""
     for index, tracked in found.items():
         seen = {index}
@@ -49,3 +55,14 @@ def _check_chains(servers: Sequence[Server], found: dict[int, int], said: dict[i
         elif servers[tracked].check is None:
             message = f"server {quote(servers[tracked].name)} cannot be tracked: it has no 'check'"
             report.error(said[index].location, message)
+        else:
+            _check_404(servers[index], servers[tracked], backends, said[index], report)
+
+
+def _check_404(server: Server, tracked: Server, backends: Sequence[Backend], said: Said[str], report: Report) -> None:
+    """Both backends must understand an answer that asks for no more connections, or none of them."""
+    if backends[server.backend].disable_on_404 != backends[tracked.backend].disable_on_404:
+        lacking = server if backends[tracked.backend].disable_on_404 else tracked
+        message = f"'http-check disable-on-404' counts for server {quote(tracked.name)} and who tracks it, or for none"
+        hint = f"add it to the backend {quote(backends[lacking.backend].name)}"
+        report.error(said.location, message, hint)

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "proxy sections": (
         "### Timeouts",
         "### Keep-alive",
+        "### Health checks",
         "## Rules",
         "### Conditions of rules",
         "## Metrics",
@@ -47,6 +48,10 @@ ELSEWHERE = {
     "samples": ("### Conditions of rules",),
     "converters of samples": ("### Converters and maps",),
     "ways to compare": ("### Conditions of rules",),
+    "checks over HTTP": ("### Health checks",),
+    "words of 'http-check expect'": ("### Health checks",),
+    "words of 'http-check send'": ("### Health checks",),
+    "words of 'http-check connect'": ("### Health checks",),
 }
 
 

@@ -122,6 +122,16 @@ hash-type consistent avalanche|hash-type map-based crc32 foo|hash-balance-factor
 hash-balance-factor 100|hash-balance-factor 101|hash-balance-factor -1
 balance roundrobin(3)|balance randon(3)|server t 127.0.0.1:80 id 5|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id
 server t 127.0.0.1:80 id 2147483648|server t 127.0.0.1:80 id 1
+http-check expect status 200|http-check expect ! status 200-299,304|http-check expect status 300-200
+http-check expect status x|http-check expect|http-check expect !|http-check expect string a rstring b|http-check nosuch
+http-check expect hdr name a value -m reg ^b|http-check expect hdr name|http-check expect hdr a
+http-check connect port 0
+http-check expect hdr name -m nosuch a|http-check expect rstring (|http-check expect ok-status L7STS status 200
+http-check expect error-status L7OKC status 200|http-check expect tout-status L4TOUT string a|http-check send
+http-check expect min-recv -1 string a|http-check expect comment a status 200|http-check expect on-error a status 200
+http-check send meth GET uri /a ver HTTP/1.1 hdr A b hdr C d body e|http-check send hdr a|http-check send nosuch
+http-check connect|http-check connect default port 80 addr 1.2.3.4 send-proxy linger|http-check connect nosuch
+http-check comment a|http-check comment|http-check disable-on-404|http-check send-state
 option redispatch|option redispatch 3|no option redispatch|option httpchk|option httpchk /a|option httpchk GET /a
 option httpchk GET /a HTTP/1.1\\r\\nHost:\\ x|option httpchk a b c d e f|no option httpchk|option tcp-check
 option tcp-check x|no option tcp-check|option tcplog|option dontlognull|default-server inter 5s
@@ -239,6 +249,16 @@ AGREED_SECTIONS = [
             "acl a nosuch",
         )
     ),
+    f"{FRONTEND}{BACKEND} option httpchk\n http-check expect status 200\n http-check connect\n",
+    f"{FRONTEND}{BACKEND} option httpchk\n http-check connect\n http-check expect status 200\n",
+    f"{FRONTEND}{BACKEND} option httpchk\n http-check send uri /a\n http-check send uri /b\n",
+    f"{FRONTEND}{BACKEND} option httpchk\n http-check connect\n http-check send\n http-check connect\n",
+    f"{FRONTEND}{BACKEND} option httpchk\n http-check connect\n http-check send\n http-check expect status 200\n"
+    " http-check connect\n",
+    f"{FRONTEND}{BACKEND} server t 1.2.3.4:5 track o/s\nbackend o\n option httpchk\n http-check disable-on-404\n"
+    " server s 1.2.3.4:5 check\n",
+    f"{FRONTEND}{BACKEND} http-check disable-on-404\n server t 1.2.3.4:5 track o/s\nbackend o\n option httpchk\n"
+    " http-check disable-on-404\n server s 1.2.3.4:5 check\n",
     f"{FRONTEND}{BACKEND}backend with-a.long:name_9\n server s.1:x 1.2.3.4:80\n",
 ]
 
@@ -350,7 +370,7 @@ balance random 3|balance random(3)x|balance randomx|balance first x|server t 127
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
 hash-type consistent djb2 avalanche x|hash-balance-factor 150x|balance hash src_port,ipmask(24)|balance hash src()
 balance hash src,ipmask(24),ipmask(16)|log-tag a b|option redispatch -5|option httpchk "GET /a"
-option httpchk GET /x HTTP/2
+option httpchk GET /x HTTP/2|http-check expect string-lf a|http-check send uri-lf /a|http-check connect via-socks4
 server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80
 server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0

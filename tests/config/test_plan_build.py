@@ -233,7 +233,58 @@ HTTP_CHECKS = [
     ("POST /x", b"POST /x HTTP/1.0\r\ncontent-length: 0\r\n\r\n"),
     ("PUT /x HTTP/1.1", b"PUT /x HTTP/1.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
     ("OPTIONS * HTTP/1.1", b"OPTIONS * HTTP/1.1\r\nconnection: close\r\n\r\n"),
+    (r"GET /y HTTP/1.0\r\nConnection:\ keep-alive", b"GET /y HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"),
+    (r"GET /y HTTP/1.1\r\nConnection:\ close", b"GET /y HTTP/1.1\r\nconnection: close\r\n\r\n"),
+    (r"GET /y HTTP/1.0\r\nHost:\ x\r\n\r\nbody", b"GET /y HTTP/1.0\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody"),
 ]
+
+_POST = "http-check send meth POST uri /s ver HTTP/1.1 hdr A b body xy"
+HTTP_SENDS = [
+    ("option httpchk|http-check send", b"OPTIONS / HTTP/1.0\r\n\r\n"),
+    (f"option httpchk GET /o|{_POST}", b"POST /s HTTP/1.1\r\na: b\r\ncontent-length: 2\r\nconnection: close\r\n\r\nxy"),
+    (f"{_POST}|option httpchk GET /o", b"GET /o HTTP/1.1\r\na: b\r\ncontent-length: 2\r\nconnection: close\r\n\r\nxy"),
+    ("option httpchk GET /o|http-check connect|http-check send uri /p", b"GET /p HTTP/1.0\r\n\r\n"),
+    ("option httpchk GET /o|http-check connect", b"GET /o HTTP/1.0\r\n\r\n"),
+    ("option httpchk GET /o|http-check expect status 200", b"GET /o HTTP/1.0\r\n\r\n"),
+    ("option httpchk GET /a|option httpchk GET /b", b"GET /b HTTP/1.0\r\n\r\n"),
+]
+
+
+@pytest.mark.parametrize(("lines", "request_"), HTTP_SENDS)
+def test_http_check_send_and_the_option_are_one_request(lines: str, request_: bytes, load_text: LoadText) -> None:
+    """Bytes that HAProxy 2.6 sent for the same lines."""
+    section = "".join(f" {line}\n" for line in lines.split("|"))
+    assert check_of(load_text, "", section=section).request == request_
+
+
+def test_http_checks_of_defaults(load_text: LoadText) -> None:
+    """A section's own rules replace those of 'defaults', and keep the request; another option replaces all."""
+    defaults = " option httpchk GET /d\n http-check expect status 204\n"
+
+    def script(lines: str) -> tuple[bytes, list[tuple[tuple[int, int], ...]]]:
+        plan = plan_of(load_text, f"{TIMEOUTS}{defaults}listen l\n bind :1\n{lines} server s 10.0.0.1:80 check\n")
+        check = plan.servers[0].check
+        assert check is not None
+        return check.request.split()[1], [rule.codes for rule in check.rounds[0].expects]
+
+    assert script("") == (b"/d", [((204, 204),)])
+    assert script(" http-check expect status 200\n") == (b"/d", [((200, 200),)])
+    assert script(" option httpchk GET /o\n") == (b"/o", [((200, 399),)])
+
+
+def test_http_check_connections(load_text: LoadText) -> None:
+    section = (
+        " option httpchk\n http-check connect\n http-check send uri /a\n http-check comment all\n"
+        " http-check expect status 200\n http-check expect comment own string b\n"
+        " http-check connect default port 81 linger\n http-check send uri /b\n http-check expect status 200\n"
+        " http-check connect addr 10.0.0.9 send-proxy\n"
+    )
+    rounds = check_of(load_text, "send-proxy-v2", section=section).rounds
+    assert [str(one.address) for one in rounds] == ["10.0.0.1:80", "10.0.0.1:81", "10.0.0.9:80"]
+    assert [one.proxy_version for one in rounds] == [0, 2, 2]
+    assert [one.linger for one in rounds] == [False, True, False]
+    assert [[rule.comment for rule in one.expects] for one in rounds] == [["all", "own"], [""], []]
+    assert [one.request and one.request.text.split()[1] for one in rounds] == [b"/a", b"/b", None]
 
 
 @pytest.mark.parametrize(("arguments", "request_"), HTTP_CHECKS)

@@ -163,6 +163,36 @@ def test_http_check_judges_by_the_status(balancer, two_nginx, port, option):
     eventually(lambda: pages(port) == {b"two"}, "404 takes it out", every_s=0.1)
 
 
+def test_http_check_expects_what_the_configuration_says(balancer, two_nginx, port, log):
+    """HAProxy's words in the log, with a server that asks for no new sessions among them."""
+    one, two = two_nginx
+    checks = """option httpchk
+        http-check send meth GET uri /healthy ver HTTP/1.1 hdr Host one.example.com
+        http-check expect ! hdr name server value -m beg apache
+        http-check expect comment "as expected" status 200-299
+        http-check disable-on-404"""
+    balancer.start(
+        f"global\n log {log} local0\n{http(port, one, two, checks)}".replace("listen lb", "log global\nlisten lb")
+    )
+    assert pages(port) == {b"one", b"two"}
+    one.set_health(404)
+    log.wait_line(
+        r"<133>.*: Server lb/one is stopping, reason: Layer7 check conditionally passed, code: 404, "
+        r"check duration: \d+ms. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.$"
+    )
+    eventually(lambda: pages(port) == {b"two"}, "404 takes it out", every_s=0.1)
+    one.set_health(200)
+    log.wait_line(
+        r"<133>.*: Server lb/one is UP, reason: Layer7 check passed, code: 200, check duration: \d+ms. 2 active"
+    )
+    eventually(lambda: pages(port) == {b"one", b"two"}, "it is back", every_s=0.1)
+    one.set_health(302)
+    log.wait_line(
+        r"<129>.*: Server lb/one is DOWN, reason: Layer7 wrong status, code: 302, "
+        r'info: "(Found|Moved Temporarily) comment: as expected", check duration: \d+ms. 1 active'
+    )
+
+
 def test_http_check_fails_on_a_server_that_speaks_something_else(balancer, peer, port):
     babble, good = peer("banner", "babble"), peer("banner", "good")
     balancer.start(f"""{BASE}

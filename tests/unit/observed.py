@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from fastlb.config.checktree import EXPECT_SUCCESS
+from fastlb.plan.checkmodel import Request
 from fastlb.plan.model import (
     Address,
     Backend,
@@ -18,6 +20,7 @@ from fastlb.plan.model import (
     LogTarget,
     Plan,
     Process,
+    Round,
     Server,
 )
 
@@ -30,10 +33,21 @@ def tcp(port: int) -> Address:
 
 
 def check_of(port: int, kind: CheckKind = CheckKind.TCP, **changes: object) -> Check:
-    """A check that is quick enough for a test."""
-    request = b"OPTIONS / HTTP/1.0\r\n\r\n" if kind is CheckKind.HTTP else b""
-    quick = Check(kind, tcp(port), 50, 50, 50, 2, 3, 500, 0, request)
-    return replace(quick, **changes)  # type: ignore[arg-type]
+    """A check that is quick enough for a test. ``request`` and ``expects`` are those of its one connection."""
+    request = Request(changes.pop("request", b"OPTIONS / HTTP/1.0\r\n\r\n"), b"")  # type: ignore[arg-type]
+    expects = changes.pop("expects", (EXPECT_SUCCESS,))
+    quick = replace(Check(kind, tcp(port), 50, 50, 50, 2, 3, 500), **changes)  # type: ignore[arg-type]
+    if kind is CheckKind.TCP or quick.rounds:
+        return quick
+    hop = Round(
+        quick.address,
+        request,
+        expects,  # type: ignore[arg-type]
+        quick.source,
+        quick.proxy_version,
+        quick.proxy_crc32c,
+    )
+    return replace(quick, rounds=(hop,))
 
 
 def server_of(name: str, port: int, check: Check | None = None, backend: int = 0, **changes: object) -> Server:

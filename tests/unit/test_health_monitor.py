@@ -210,7 +210,9 @@ def test_a_changed_server_starts_anew(change: str) -> None:
             if change == "address":
                 changed = replace(server, address=tcp(dead.number + 1))
             elif change == "kind":
-                changed = replace(server, check=replace(check, kind=CheckKind.HTTP, request=b"x"))
+                changed = replace(
+                    server, check=check_of(dead.number, CheckKind.HTTP, inter_ms=60000, fastinter_ms=60000)
+                )
             else:
                 observed.install(plan_of([replace(server, disabled=True)]))
                 changed = server

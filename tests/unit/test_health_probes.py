@@ -19,7 +19,11 @@ from pathlib import Path
 import pytest
 from observed import check_of, tcp
 
-from fastlb.health.http import READ_LIMIT_BYTES, judge
+from fastlb.config.checktree import EXPECT_SUCCESS
+from fastlb.health.budget import Budget
+from fastlb.health.expect import judge
+from fastlb.health.http import About
+from fastlb.health.response import READ_LIMIT_BYTES, Response
 from fastlb.health.runner import Job, Runner
 from fastlb.health.verdict import Outcome, Verdict, of_errno
 from fastlb.plan.model import Address, Check, CheckKind, Source
@@ -44,7 +48,7 @@ def closed_port() -> Iterator[int]:
         yield sock.getsockname()[1]
 
 
-async def verdict_of(check: Check) -> tuple[Verdict, float]:
+async def verdict_of(check: Check, about: Callable[[], About] | None = None) -> tuple[Verdict, float]:
     """Runs one check to its end: (verdict, seconds it took)."""
     runner = Runner()
     result: asyncio.Future[tuple[Verdict, float]] = asyncio.get_running_loop().create_future()
@@ -54,7 +58,7 @@ async def verdict_of(check: Check) -> tuple[Verdict, float]:
             result.set_result((verdict, seconds))
         return 60.0
 
-    runner.schedule(Job(check, conclude), time.monotonic())
+    runner.schedule(Job(check, conclude, about), time.monotonic())
     try:
         return await asyncio.wait_for(result, 5)
     finally:
@@ -275,8 +279,11 @@ def test_http_answers(answer: bytes, status: str, code: int | None, info: str) -
 
 def test_judging_needs_no_more_than_the_status_line() -> None:
     line = b"HTTP/1.1 204 No Content\r\n"
-    assert all(judge(line[:size], ended=False) is None for size in range(len(line)))
-    assert judge(line, ended=False) == Verdict(Outcome.PASS, "L7OK", 204)
+    response = Response()
+    for byte in line:
+        assert judge(EXPECT_SUCCESS, response, Budget()) is None
+        response.feed(bytes([byte]))
+    assert judge(EXPECT_SUCCESS, response, Budget()) == Verdict(Outcome.PASS, "L7OK", 204)
 
 
 def test_http_reset() -> None:
