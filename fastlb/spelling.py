@@ -27,6 +27,8 @@ _NAMES = {
     "slowstart_new": "slowstart new-servers",
     "congestion": "cc",
     "remark": "label",
+    "disable_on_404": "http-check disable-on-404",
+    "send_state": "http-check send-state",
 }
 # Values that say what they mean only in words.
 _WORDS: dict[tuple[str, Any], str] = {

@@ -70,7 +70,7 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
         if not settings.predecessors or error.errno != errno.EADDRINUSE:
             raise StartError(f"metrics: {error.strerror or error}") from error
         service.record.metrics_wait = True
-    _watch_logs(master_fd, service.drain_logs)
+    _watch_workers(master_fd, health.look_at_traffic, service.drain_logs)
     return service
 
 
@@ -124,10 +124,13 @@ async def _bind(listeners: Listeners, plan: Plan, workers: int, *, sharing: bool
         await asyncio.sleep(0.05)
 
 
-def _watch_logs(master_fd: int, drain: Callable[[], None]) -> None:
+def _watch_workers(master_fd: int, *looks: Callable[[], None]) -> None:
+    """Workers kick when there is something to see."""
+
     def readable() -> None:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(master_fd)
-        drain()
+        for look in looks:
+            look()
 
     asyncio.get_running_loop().add_reader(master_fd, readable)

@@ -192,6 +192,7 @@ cdef bytes _server_row(server, process, uint32_t slot, names):
     row.slot = slot
     row.backend = server.backend
     row.send_proxy = _send_proxy(server)
+    row.error_limit = server.check.observe.limit if server.check and server.check.observe else 0
     row.backup = server.backup
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))

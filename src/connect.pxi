@@ -88,13 +88,13 @@ cdef bint connect_redispatches(worker_t *w, session_t *s) noexcept nogil:
 cdef void connect_count_failure(worker_t *w, session_t *s, int error, bint timed_out) noexcept nogil:
     cdef server_row *row = &w.row.servers[s.target.slot]
     sub(&row.connecting, 1)
-    if timed_out:
-        add(&row.connect_timeouts_total, 1)
-    elif net_error_is_local(error):
+    if net_error_is_local(error) and not timed_out:
         add(&row.local_errors_total, 1)
         add(&w.row.counters.local_errors_total, 1)
-    else:
-        add(&row.connect_errors_total, 1)
+        return
+    add(&row.connect_timeouts_total if timed_out else &row.connect_errors_total, 1)
+    if s.target.error_limit:
+        observe_failure(w, s.target)
 
 
 cdef uint8_t connect_cause(int error, bint timed_out) noexcept nogil:
@@ -158,6 +158,8 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     s.active_ms = w.now_ms
     if s.frontend.log & LOG_AT_CONNECT:
         log_connected(w, s)
+    if s.target.error_limit:
+        observe_success(w, s.target)
     if cold.vars != NULL:
         vars_forget(cold.vars, VAR_REQ)
     connect_lasts(w, s)

@@ -16,7 +16,7 @@
 
 #include "plan.h"
 
-#define LAYOUT_VERSION 4u
+#define LAYOUT_VERSION 5u
 #define SHM_MAGIC 0x666173746c622d73ull /* "fastlb-s" */
 
 #define MAX_WORKERS 64
@@ -143,13 +143,20 @@ struct frontend_shared {
     uint64_t rate;              /* rate: sessions */
 };
 
+struct server_shared { /* where the server line says 'observe' */
+    uint64_t errors; /* fetch_add, and 0 again: failed connections since a good one, or a check that passed */
+    uint64_t alarms; /* fetch_add: how often they reached error-limit */
+};
+
 struct shm_shared {
     CACHE_LINE uint64_t paused; /* mask: workers that stopped accepting for the limit of the service */
     uint64_t sessions; /* fetch_add: sessions of frontends whose log format numbers them */
     uint64_t connection_rate; /* rate */
     uint64_t session_rate;    /* rate */
+    uint64_t alarms;   /* fetch_add: those of all servers */
     struct frontend_shared frontends[MAX_FRONTENDS];
     struct backend_shared backends[MAX_BACKENDS];
+    struct server_shared servers[MAX_SERVERS];
 };
 
 /* ---- one row for each worker: written by that worker alone (single-writer) ---- */

@@ -113,13 +113,19 @@ cdef extern from "layout.h" nogil:
         uint64_t lines
         uint64_t rate
 
+    ctypedef struct server_shared "struct server_shared":
+        uint64_t errors
+        uint64_t alarms
+
     ctypedef struct shm_shared "struct shm_shared":
         uint64_t paused
         uint64_t sessions
         uint64_t connection_rate
         uint64_t session_rate
+        uint64_t alarms
         frontend_shared *frontends
         backend_shared *backends
+        server_shared *servers
 
     ctypedef struct frontend_row "struct frontend_row":
         uint64_t sessions

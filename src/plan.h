@@ -197,6 +197,7 @@ struct plan_server {
     uint32_t user_timeout_ms;
     int32_t port_offset;
     uint32_t send_proxy; /* 0: no header */
+    uint32_t error_limit; /* failed connections in a row that make an alarm, 0: nobody counts them */
     uint32_t address_size;
     uint8_t address[112];
     struct plan_name name;

@@ -199,6 +199,7 @@ cdef extern from "plan.h" nogil:
         uint32_t user_timeout_ms
         int32_t port_offset
         uint32_t send_proxy
+        uint32_t error_limit
         uint32_t address_size
         uint8_t *address
         plan_name name

@@ -359,6 +359,7 @@ cdef class Shm:
         for number in range(min(self.control.workers, MAX_WORKERS_C)):
             memset(&self.row(number).servers[<uint32_t>slot], 0, sizeof(server_row))
         memset(&self.control.servers[<uint32_t>slot], 0, sizeof(server_control))
+        memset(&self.shared.servers[<uint32_t>slot], 0, sizeof(server_shared))
 
     # ---- log rings ----
 

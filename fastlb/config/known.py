@@ -111,9 +111,9 @@ BIND_REFUSED = {"nbconn": "it concerns HTTP that comes in reverse"} | because(
 
 SERVER_NOT_YET = words(
     """agent-addr agent-check agent-inter agent-port agent-send check-alpn check-pool-conn-name check-proto
-    check-reuse-pool check-sni check-sni-auto check-ssl error-limit healthcheck
+    check-reuse-pool check-sni check-sni-auto check-ssl healthcheck
     no-agent-check no-check-reuse-pool no-check-sni-auto no-check-ssl
-    non-stick observe on-error resolve-net resolve-opts resolve-prefer resolvers
+    non-stick resolve-net resolve-opts resolve-prefer resolvers
     set-proxy-v2-tlv-fmt stick tcp-md5sig"""
 )
 PROXY_V2_OPTIONS_NOT_YET = words("authority unique-id")

@@ -6,11 +6,11 @@ from fastlb.config import known
 from fastlb.config.address import MAX_PORT, expand_address, parse_server
 from fastlb.config.args import Args
 from fastlb.config.checkaddress import parse_check_address
-from fastlb.config.errors import ConfigError
+from fastlb.config.errors import ConfigError, NotSupported
 from fastlb.config.hashline import hash_key
 from fastlb.config.identity import parse_guid, parse_id
 from fastlb.config.initaddr import init_addr
-from fastlb.config.keywords import Keyword, KeywordTable
+from fastlb.config.keywords import HTTP_ONLY, Keyword, KeywordTable
 from fastlb.config.lineoptions import (
     OptionTable,
     action,
@@ -27,6 +27,7 @@ from fastlb.config.tree import NO_OPTIONS, Endpoint, Said, ServerLine, ServerOpt
 
 MAX_WEIGHT = 256
 MAX_HYSTERESIS = 10000
+ON_ERROR = ("fastinter", "fail-check", "sudden-death", "mark-down")
 INIT_STATES = ("fully-up", "up", "down", "fully-down", "none")
 
 
@@ -70,6 +71,18 @@ def _init_state(args: Args) -> tuple[str, str]:
     """``none`` undoes what ``default-server`` says: it is the same as ``up``."""
     state = args.one_of(INIT_STATES, "state").text
     return "init_state", "up" if state == "none" else state
+
+
+def _observe(args: Args) -> tuple[str, bool]:
+    """``none`` undoes what ``default-server`` says."""
+    word = args.one_of(("none", "layer4", "layer7"), "layer")
+    if word.text == "layer7":
+        raise NotSupported(word.location, "'observe layer7' is not supported", HTTP_ONLY)
+    return "observe", word.text == "layer4"
+
+
+def _on_error(args: Args) -> tuple[str, str]:
+    return "on_error", args.one_of(ON_ERROR, "reaction").text
 
 
 def _track(args: Args) -> tuple[str, str]:
@@ -117,6 +130,15 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
             init_addr,
             "method[,method…]",
             "where its address comes from: libc asks for the name, none or an IP address stand in for an answer",
+        ),
+        "observe": Keyword(
+            _observe, "layer4|none", "connections of clients that fail count for its health, as 'on-error' says"
+        ),
+        "error-limit": Keyword(
+            number("error_limit", 1), "n", "failed connections in a row that 'on-error' is about (10)"
+        ),
+        "on-error": Keyword(
+            _on_error, "fastinter|fail-check|sudden-death|mark-down", "what they do to a server (fail-check)"
         ),
         "track": Keyword(
             _track,

@@ -119,6 +119,9 @@ class ServerOptions:
     check_send_proxy: Said[bool] | None = None
     congestion: Said[str] | None = None
     init_addr: Said[tuple[str, ...]] | None = None
+    observe: Said[bool] | None = None
+    error_limit: Said[int] | None = None
+    on_error: Said[str] | None = None
 
 
 NO_OPTIONS = ServerOptions()

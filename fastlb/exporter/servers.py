@@ -37,6 +37,9 @@ _CHECK_COUNTERS: tuple[tuple[str, str, Callable[[ServerHealth], int]], ...] = (
 )
 
 
+_ALARMS = "Times that connections failed as often in a row as 'error-limit' says, where 'observe' counts them."
+
+
 def servers(snapshot: Snapshot) -> Iterator[Metric]:
     rows = [(Labels(proxy=server.backend, server=server.name), server) for server in snapshot.servers]
     yield from _traffic(rows)
@@ -100,6 +103,7 @@ def _health(rows: Rows) -> Iterator[Metric]:
 def _checks(rows: Sequence[tuple[Labels, ServerHealth]]) -> Iterator[Metric]:
     for name, text, read in _CHECK_COUNTERS:
         yield counter(f"server_{name}", text, [(labels, read(h)) for labels, h in rows])
+    yield counter("server_error_limits_reached", _ALARMS, [(labels, h.alarms) for labels, h in rows])
     done = [(labels, h) for labels, h in rows if h.check_status]
     statuses = [(labels.plus("status", h.check_status), 1) for labels, h in done]
     yield gauge("server_check_status", "HAProxy's code of the last check; always 1.", statuses)

@@ -25,14 +25,15 @@ class Remaining:
     queued: int
 
 
-def reason(verdict: Verdict, duration_s: float) -> str:
-    """``Layer4 connection problem, info: "…", check duration: 0ms``."""
+def reason(verdict: Verdict, duration_s: float | None) -> str:
+    """``Layer4 connection problem, info: "…", check duration: 0ms``. Without a duration no check was made."""
     parts = [DESCRIPTIONS[verdict.status]]
     if verdict.status in _WITH_CODE:
         parts.append(f"code: {verdict.code or 0}")
     if verdict.info:
         parts.append(f'info: "{escape_info(verdict.info)}"')
-    parts.append(f"check duration: {duration_s * 1000:.0f}ms")
+    if duration_s is not None:
+        parts.append(f"check duration: {duration_s * 1000:.0f}ms")
     return ", ".join(parts)
 
 

@@ -15,7 +15,8 @@ class ServerHealth:
     count changes of state. ``down_ms`` is the time spent down or in maintenance, ``unchanged_ms`` that since the last
     change, which was at ``changed_time`` (seconds since the epoch). ``warmth`` is the part of its weight that a server
     with ``slowstart`` has by now, None for one without. ``tracks``: its state is that of another server.
-    ``stopping``: it is up, but gets no new connections.
+    ``stopping``: it is up, but gets no new connections. ``alarms``: how often its connections failed as often in a row
+    as ``error-limit`` says.
     """
 
     backend: str
@@ -41,6 +42,7 @@ class ServerHealth:
     warmth: float | None = None
     tracks: bool = False
     stopping: bool = False
+    alarms: int = 0
 
     @property
     def transitions(self) -> int:

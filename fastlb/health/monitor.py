@@ -12,12 +12,13 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from fastlb._engine import BACKEND_FIELDS, CUT_SERVER_DOWN, CUT_SERVER_UP, SERVER_FIELDS, Shm
+from fastlb._engine import BACKEND_FIELDS, CUT_SERVER_DOWN, CUT_SERVER_UP, SERVER_FIELDS, Shm, forget_errors
 from fastlb.health import messages, state
 from fastlb.health.follow import link
 from fastlb.health.group import Group
 from fastlb.health.http import About
 from fastlb.health.model import ServerHealth
+from fastlb.health.passive import Alarms, verdict_of
 from fastlb.health.runner import Job, Runner
 from fastlb.health.serverstate import Loads, header_value
 from fastlb.health.timing import pause_s, start_offsets_s
@@ -29,6 +30,9 @@ from fastlb.shm import Numbering
 
 Message = Callable[[int, str, int], None]
 """``(level, text, index of the backend in the plan in force)``; ``Logs.proxy_message`` is one."""
+
+Stood = tuple[Watch, tuple[bool, bool], bool]
+"""How a server stood before a change: ``(watch, standing, whether it was usable)``."""
 
 _WARNING = 4
 _WARNING_INTERVAL_S = 1.0
@@ -53,6 +57,7 @@ class HealthMonitor:
         self._dirty: dict[int, Group] = {}
         self._turned: list[Watch] = []
         self._followers: dict[Watch, tuple[Watch, ...]] = {}
+        self._alarms = Alarms(view)
         self._spread_percent = 0
         self._max_spread_ms = 0
         self._node = ""
@@ -79,6 +84,7 @@ class HealthMonitor:
         self._settle(was, anew if self._groups else [], now)
         self._retire(previous, {backend.name for backend in plan.backends})
         self._regroup(plan, numbering)
+        self._alarms.observe(self._watches.values())
         self._dirty = dict(enumerate(self._groups))
         self._publish()
         self._start(now)
@@ -168,21 +174,43 @@ class HealthMonitor:
         before = (watch.last.status, watch.health)
         was = self._standings(watch)
         watch.judge(verdict, duration_s)
-        why = messages.reason(verdict, duration_s)
+        self._tell(watch, before, was, messages.reason(verdict, duration_s))
+        if verdict.outcome is Outcome.UNKNOWN:
+            self._warn(watch, verdict)
+        elif watch.server.check and watch.server.check.observe and verdict.outcome is not Outcome.FAIL:
+            forget_errors(self._view, watch.slot)
+        return self._pause_s(watch)
+
+    def look_at_traffic(self) -> None:
+        """A worker has called: connections to servers with ``observe`` may have failed."""
+        for watch, times in self._alarms.new():
+            for _ in range(times):
+                self._alarmed(watch)
+
+    def _alarmed(self, watch: Watch) -> None:
+        check = watch.server.check
+        if check is None or check.observe is None or watch.job is None:
+            return
+        verdict = verdict_of(check.observe)
+        before = (watch.last.status, watch.health)
+        was = self._standings(watch)
+        watch.suffer(check.observe.on_error, verdict)
+        self._tell(watch, before, was, messages.reason(verdict, None))
+        self._runner.schedule(watch.job, min(watch.job.due, time.monotonic() + check.fastinter_ms / 1000))
+
+    def _tell(self, watch: Watch, before: tuple[str, int], was: list[Stood], why: str) -> None:
+        """What has become of the server, which was seen that way ``before``, and of those who follow it."""
         if self._groups[watch.group].backend.log_health_checks:
             if before != (watch.last.status, watch.health):
                 self._log_check(watch, why)
             why = ""  # it has just been said
         self._turned_by(was, messages.because(why) if why else "")
-        if verdict.outcome is Outcome.UNKNOWN:
-            self._warn(watch, verdict)
-        return self._pause_s(watch)
 
-    def _standings(self, watch: Watch) -> list[tuple[Watch, tuple[bool, bool], bool]]:
-        """The server and its followers as they stand before a change: (watch, standing, whether it is usable)."""
+    def _standings(self, watch: Watch) -> list[Stood]:
+        """The server and its followers as they stand before a change."""
         return [(one, one.standing, one.usable) for one in (watch, *self._followers.get(watch, ()))]
 
-    def _turned_by(self, was: list[tuple[Watch, tuple[bool, bool], bool]], how: str) -> None:
+    def _turned_by(self, was: list[Stood], how: str) -> None:
         """What has happened to the first of them may have changed them all."""
         now = time.monotonic()
         for watch, standing, was_usable in was:

@@ -13,7 +13,7 @@ Everything here is a function from value to value; ``rise`` and ``fall`` are at 
 
 from __future__ import annotations
 
-from fastlb.plan.model import InitState
+from fastlb.plan.checkmodel import InitState, OnError
 
 MAINT = "MAINT"
 RESOLUTION = f"{MAINT} (resolution)"
@@ -45,6 +45,13 @@ def advance(health: int, rise: int, fall: int, passed: bool) -> int:
     if not passed:
         return health - 1 if health > rise else 0
     return top(rise, fall) if health + 1 >= rise else health + 1
+
+
+def alarmed(health: int, rise: int, how: OnError) -> int:
+    """What the health is before it fails once more, because connections of clients failed."""
+    if how is OnError.MARK_DOWN:
+        return min(health, rise)
+    return min(health, rise + 1) if how is OnError.SUDDEN_DEATH else health
 
 
 def rescale(health: int, old_rise: int, rise: int, fall: int) -> int:

@@ -14,7 +14,7 @@ import struct
 from fastlb import source
 from fastlb._engine import proxy_header
 from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
-from fastlb.plan.model import Address, Check, Round
+from fastlb.plan.model import Check, Round
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _PASSED = Verdict(Outcome.PASS, "L4OK")

@@ -9,6 +9,7 @@ from enum import Enum
 
 DESCRIPTIONS = {
     "": "Unknown",
+    "HANA": "Health analyze",
     "SOCKERR": "Socket error",
     "L4OK": "Layer4 check passed",
     "L4TOUT": "Layer4 timeout",

@@ -9,6 +9,7 @@ from fastlb.health.model import ServerHealth
 from fastlb.health.runner import Job
 from fastlb.health.verdict import Outcome, Verdict
 from fastlb.logs.text import escape_info
+from fastlb.plan.checkmodel import OnError
 from fastlb.plan.model import Check, Server
 
 STEPS = 20
@@ -22,9 +23,11 @@ class Watch:
     server: it starts again as one that was never checked. ``warm`` is its step of ``slowstart``: STEPS unless it has
     come up a short while ago, at ``warm_since`` (the loop's time). ``root`` is the server at the end of what it tracks:
     then it has no health of its own. ``asks_to_stop``: it goes on with what it has, and wants nothing new.
+    ``alarms``: how often connections of clients failed too often.
     """
 
     __slots__ = (
+        "alarms",
         "asks_to_stop",
         "backend",
         "changed_at",
@@ -61,7 +64,7 @@ class Watch:
         self.published: tuple[tuple[int, ...], bool, int, bool] | None = None
         self.warm = STEPS
         self.duration_s = self.down_s = self.warm_since = 0.0
-        self.checks = self.failures = self.inconclusive = self.downs = self.ups = 0
+        self.alarms = self.checks = self.failures = self.inconclusive = self.downs = self.ups = 0
         self.changed_at = now
         self.changed_time = time.time()
 
@@ -138,6 +141,17 @@ class Watch:
         if outcome is not Outcome.FAIL or not self.up:
             self.asks_to_stop = self.up and outcome is Outcome.CONDITIONAL
 
+    def suffer(self, how: OnError, verdict: Verdict) -> None:
+        """Connections of clients have failed as often as ``error-limit`` says; ``turn`` follows."""
+        check = self.server.check
+        self.alarms += 1
+        if check is None or self.health == 0 or how is OnError.FASTINTER:
+            return
+        self.failures += 1
+        self.last, self.duration_s = verdict, 0.0
+        self.health = state.alarmed(self.health, check.rise, how)
+        self.take(Outcome.FAIL)
+
     def settle(self, was: tuple[bool, bool], now: float) -> bool:
         """Account for the time until now. True if its standing has changed."""
         if was == self.standing:
@@ -175,6 +189,7 @@ class Watch:
             check_info=escape_info(self.last.info),
             duration_ms=self.duration_s * 1000,
             checks=self.checks,
+            alarms=self.alarms,
             failures=self.failures,
             inconclusive=self.inconclusive,
             downs=self.downs,

@@ -12,6 +12,7 @@ from fastlb.plan.origin import Source
 DEFAULT_INTER_MS = 2000
 DEFAULT_RISE = 2
 DEFAULT_FALL = 3
+DEFAULT_ERROR_LIMIT = 10
 
 
 class InitState(Enum):
@@ -21,6 +22,26 @@ class InitState(Enum):
     UP = "up"
     DOWN = "down"
     FULLY_DOWN = "fully-down"
+
+
+class OnError(Enum):
+    """What too many failed connections in a row do (HAProxy manual, section 5.2 ``on-error``)."""
+
+    FASTINTER = "fastinter"
+    FAIL_CHECK = "fail-check"
+    SUDDEN_DEATH = "sudden-death"
+    MARK_DOWN = "mark-down"
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Passive checks: ``limit`` failed connections in a row, at all workers together, and what they do."""
+
+    limit: int
+    on_error: OnError
+
+    def __str__(self) -> str:
+        return f"layer4 error-limit {self.limit} on-error {self.on_error.value}"
 
 
 class CheckKind(Enum):
@@ -74,7 +95,8 @@ class Check:
     ``connect_ms`` bounds the connect; ``read_ms`` bounds what follows it, and 0 means that the whole check shares
     ``connect_ms``. ``rounds`` are the connections of an HTTP check, of which ``address`` is the first one's.
     ``proxy_version`` and ``proxy_crc32c`` are a Server's. ``disable_on_404``: that answer means that the server goes on
-    with what it has, and gets nothing new. ``send_state``: requests tell the server its state.
+    with what it has, and gets nothing new. ``send_state``: requests tell the server its state. ``observe`` is None
+    where connections of clients do not count.
     """
 
     kind: CheckKind
@@ -93,6 +115,7 @@ class Check:
     proxy_crc32c: bool = False
     disable_on_404: bool = False
     send_state: bool = False
+    observe: Observe | None = None
 
     @property
     def request(self) -> bytes:

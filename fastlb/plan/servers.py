@@ -15,6 +15,7 @@ from fastlb.config.tree import (
     SlowStart,
     merged_options,
 )
+from fastlb.plan.checkmodel import DEFAULT_ERROR_LIMIT, Observe, OnError
 from fastlb.plan.congestion import server_congestion
 from fastlb.plan.hashplan import hash_key
 from fastlb.plan.initaddr import ServerAddresses
@@ -38,7 +39,10 @@ from fastlb.plan.sources import SourcePlanner
 from fastlb.plan.values import Merged, value_of
 
 _ANY = ("0.0.0.0", "::")
-_CHECK_OPTIONS = ("inter", "fastinter", "downinter", "init_state", "rise", "fall", "port", "addr", "check_send_proxy")
+_CHECK_OPTIONS = (
+    "inter", "fastinter", "downinter", "init_state", "rise", "fall", "port", "addr", "check_send_proxy", "observe",
+    "error_limit", "on_error",
+)  # fmt: skip
 
 
 def _limits(options: ServerOptions) -> tuple[int, int]:
@@ -165,6 +169,7 @@ class ServerPlanner:
             proxy_crc32c=value_of(options.proxy_crc32c, False),
             disable_on_404=value_of(settings.disable_on_404, False),
             send_state=value_of(settings.send_state, False),
+            observe=_observe(options),
         )
         rounds = tuple(self._round(exchange, check, options, settings, line) for exchange in self._script)
         return replace(check, rounds=rounds, address=rounds[0].address if rounds else address)
@@ -237,6 +242,13 @@ class ServerPlanner:
                 word = quote(name.replace("_", "-"))
                 self._report.warning(said.location, f"{word} has no effect: server {quote(line.name)} has no 'check'")
                 return
+
+
+def _observe(options: ServerOptions) -> Observe | None:
+    if not value_of(options.observe, False):
+        return None
+    limit = value_of(options.error_limit, DEFAULT_ERROR_LIMIT)
+    return Observe(limit, OnError(value_of(options.on_error, OnError.FAIL_CHECK.value)))
 
 
 def _proxy_version(options: ServerOptions) -> int:

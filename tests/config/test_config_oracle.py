@@ -131,6 +131,10 @@ http-check expect error-status L7OKC status 200|http-check expect tout-status L4
 http-check expect min-recv -1 string a|http-check expect comment a status 200|http-check expect on-error a status 200
 http-check send meth GET uri /a ver HTTP/1.1 hdr A b hdr C d body e|http-check send hdr a|http-check send nosuch
 http-check connect|http-check connect default port 80 addr 1.2.3.4 send-proxy linger|http-check connect nosuch
+server t 1.2.3.4:5 check observe layer4|server t 1.2.3.4:5 check observe none
+server t 1.2.3.4:5 check error-limit 0|server t 1.2.3.4:5 check error-limit 5|server t 1.2.3.4:5 check on-error nosuch
+server t 1.2.3.4:5 check on-error mark-down|default-server observe layer4 on-error fastinter|server t 1.2.3.4:5 observe
+server t 1.2.3.4:5 observe layer4
 http-check comment a|http-check comment|http-check disable-on-404|http-check send-state
 option redispatch|option redispatch 3|no option redispatch|option httpchk|option httpchk /a|option httpchk GET /a
 option httpchk GET /a HTTP/1.1\\r\\nHost:\\ x|option httpchk a b c d e f|no option httpchk|option tcp-check
@@ -371,6 +375,7 @@ retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch 
 hash-type consistent djb2 avalanche x|hash-balance-factor 150x|balance hash src_port,ipmask(24)|balance hash src()
 balance hash src,ipmask(24),ipmask(16)|log-tag a b|option redispatch -5|option httpchk "GET /a"
 option httpchk GET /x HTTP/2|http-check expect string-lf a|http-check send uri-lf /a|http-check connect via-socks4
+server t 1.2.3.4:5 check observe layer7
 server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80
 server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0

@@ -90,6 +90,19 @@ def test_marked_up_shutdown_backup_sessions(balancer, puppet, peer, port, log):
         assert read_exactly(client, 5) == b"main\n"
 
 
+def test_failed_connections_of_clients_take_a_server_down(balancer, peer, ports, port, log):
+    """Counted over all workers. The check goes to a port that is well."""
+    health = peer("banner", "health")
+    line = f"server s 127.0.0.1:{ports.take()} check inter 60s port {health.port} observe layer4"
+    balancer.start(config(port, log, f"{line} error-limit 20 on-error mark-down", "retries 0"))
+    for _ in range(20):
+        assert who(("127.0.0.1", port)) == ""
+    log.wait_line(
+        r'<129>.*: Server lb/s is DOWN, reason: Health analyze, info: "Detected 20 consecutive errors, last one was: '
+        r'L4 unsuccessful connection". 0 active and 0 backup servers left. \d+ sessions active, 0 requeued'
+    )
+
+
 @pytest.mark.parametrize("how", ["check", "maintenance"])
 def test_sessions_that_began_before_a_reload_end_too(fastlb, puppet, peer, port, log, how):
     """Also when it is the reload that takes the server out."""
