@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -24,9 +25,22 @@ def check(path: Path) -> tuple[int, list[str]]:
     return done.returncode, [line.replace(f"{path}:", "") for line in done.stderr.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["lb.conf", "tls.conf"])
+ALSO_HAPROXYS = "This file loads in HAProxy, too."
+OTHERS = {"tutorial.conf", "keepalived.conf"}
+PRODUCTION = sorted({path.name for path in EXAMPLES.glob("*.conf")} - OTHERS)
+
+
+@pytest.mark.parametrize("name", PRODUCTION)
 def test_production_example_is_valid(name: str) -> None:
     assert check(EXAMPLES / name) == (0, [])
+
+
+@pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
+@pytest.mark.parametrize("name", [name for name in PRODUCTION if ALSO_HAPROXYS in (EXAMPLES / name).read_text()])
+def test_example_is_valid_for_haproxy_too(name: str) -> None:
+    """As it says itself; HAProxy says nothing but that."""
+    done = subprocess.run(["haproxy", "-c", "-f", str(EXAMPLES / name)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "Configuration file is valid\n")
 
 
 def test_tutorial_loads_with_warnings_that_name_their_lines() -> None:
