@@ -8,7 +8,7 @@ from .client import listening
 from .environment import without_preload
 from .waiting import eventually
 
-CONFIG = """
+HTTP = """
 daemon off;
 master_process off;
 pid {directory}/nginx.pid;
@@ -21,6 +21,10 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
+{servers}
+}}
+"""
+PAGES = """
     server {{
         listen 127.0.0.1:{port}{proxied};
         location = /healthy {{
@@ -32,9 +36,7 @@ http {{
         location = /who {{ return 200 "$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port\\n"; }}
         location / {{ return 200 "{name}\\n"; }}
     }}
-}}
 """
-
 
 FRONT = """
 load_module modules/ngx_stream_module.so;
@@ -59,8 +61,8 @@ class Nginx:
         self._directory, self._port = directory, port
         config = directory / "nginx.conf"
         expects = " proxy_protocol" if proxied else ""
-        text = FRONT if to else CONFIG
-        config.write_text(text.format(directory=directory, port=port, name=name, proxied=expects, to=to))
+        pages = PAGES.format(directory=directory, port=port, name=name, proxied=expects)
+        config.write_text((FRONT if to else HTTP).format(directory=directory, servers=pages, port=port, to=to))
         command = ["nginx", "-c", str(config), "-e", str(directory / "error.log")]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=without_preload())
         eventually(lambda: listening(("127.0.0.1", port)) or self._process.poll() is not None, "nginx listens")

@@ -5,25 +5,12 @@ import subprocess
 from pathlib import Path
 
 from ..harness.client import connect
+from ..harness.nginx import HTTP
 from .program import found
 
-NGINX = """
-daemon off;
-master_process off;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
+TLS = """
     ssl_certificate {certificate};
     ssl_certificate_key {certificate};
-{servers}
-}}
 """
 
 
@@ -41,7 +28,7 @@ def certificate(path: Path, *names: str) -> Path:
 def nginx(directory: Path, certificate: Path, servers: str) -> list[str]:
     """The words that run it."""
     config = directory / "nginx.conf"
-    config.write_text(NGINX.format(directory=directory, certificate=certificate, servers=servers))
+    config.write_text(HTTP.format(directory=directory, servers=TLS.format(certificate=certificate) + servers))
     config.chmod(0o644)
     return [found("nginx") or "nginx", "-c", str(config), "-e", str(directory / "error.log")]
 
