@@ -20,7 +20,7 @@ ACCOUNT = "nobody"
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Skip where one of these is not installed. Those of daemons are often outside of PATH."""
     missing = [name for name in programs if not found(name)]
-    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed")
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
 def found(program: str) -> str | None:

@@ -16,7 +16,7 @@ from .example import HERE, SITE, rolecheck
 from .program import ACCOUNT, home, needs
 from .session import Session
 
-BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nonexistent"))
+BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path())
 pytestmark = [*SITE, needs(str(BIN / "initdb"), "psql")]
 
 ONE, TWO = "192.0.2.21", "192.0.2.22"
