@@ -11,7 +11,7 @@ import pytest
 from ..harness import netns
 from ..harness.client import FIN, connect, read_to_end
 from ..harness.load import Load
-from ..harness.waiting import eventually
+from ..harness.waiting import PATIENCE, eventually
 from .example import EXAMPLES, HERE
 from .program import found, needs
 
@@ -98,7 +98,7 @@ class Clients:
         self.load = Load(self._request, CLIENTS, pause_s=0.02)
 
     def _request(self):
-        with connect((HERE, 80), timeout_s=3) as sock:
+        with connect((HERE, 80), timeout_s=5 * PATIENCE) as sock:
             got, how = read_to_end(sock)
         assert (got[:3], how) == (b"web", FIN)
         self.answered.append(time.monotonic())
@@ -109,14 +109,20 @@ class Clients:
         began, failed = time.monotonic(), len(self.load.failures)
         act()
         eventually(to.has_address, f"{why}: the address has moved", 20)
-        moved, answered = time.monotonic(), len(self.answered)
-        eventually(lambda: len(self.answered) > answered + 50, f"{why}: answers", 20)
+        moved = time.monotonic()
+        self.wait_answers(why)
+        settled = time.monotonic()
+        self.wait_answers(why)
         times = sorted(one for one in self.answered if one > began)
         gap_s = max(later - earlier for earlier, later in pairwise([began, *times]))
         lost = len(self.load.failures) - failed
         print(f"{why}: {lost} requests lost, {gap_s:.2f} s without an answer, moved after {moved - began:.2f} s")
-        assert self.load.failed_since(moved) == []
+        assert self.load.failed_since(settled) == []
         return lost
+
+    def wait_answers(self, why):
+        before = len(self.answered)
+        eventually(lambda: len(self.answered) > before + 50, f"{why}: answers", 20)
 
 
 def test_what_clients_lose_when_the_address_moves(hosts):
@@ -125,7 +131,7 @@ def test_what_clients_lose_when_the_address_moves(hosts):
     assert not second.has_address()
     clients = Clients()
     with clients.load:
-        eventually(lambda: len(clients.answered) > 50, "answers")
+        clients.wait_answers("before")
         assert clients.load.failures == []
         under_way = CLIENTS  # at most: each has one request at a time
         assert clients.moving("planned", lambda: first.stand_by(True), second) <= under_way
