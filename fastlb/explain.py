@@ -47,7 +47,7 @@ _SAID = {
     (Backend, "keepalive"): tuple(f"server_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
 }
 # What a bind or a server takes from its section if it says nothing itself.
-_OF_SECTION = {"backlog", "source", *_SAID[Bind, "keepalive"]}
+_OF_SECTION = {"backlog", "source", "tcp_smart_accept", *_SAID[Bind, "keepalive"]}
 # What identifies a thing or orders it in the plan, or is told in another way.
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",

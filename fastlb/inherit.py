@@ -29,6 +29,7 @@ def set_options(sock: socket.socket, bind: Bind) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # urgent data would block splice (P15)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, bind.mss)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, bind.user_timeout_ms)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, not bind.tcp_smart_accept)
     _set_buffer(sock, socket.SO_RCVBUF, bind.rcvbuf)
     _set_buffer(sock, socket.SO_SNDBUF, bind.sndbuf)
     _set_congestion(sock, bind.congestion)

@@ -184,7 +184,7 @@ cdef uint32_t _send_proxy(server):
     return version | (SEND_PROXY_CRC32C if server.proxy_crc32c else 0) if server.proxy_version else 0
 
 
-cdef bytes _server_row(server, process, uint32_t slot, names):
+cdef bytes _server_row(server, plan, uint32_t slot, names):
     cdef plan_server row
     cdef bytes address = _sockaddr(server.address)
     cdef bytes congestion = os.fsencode(server.congestion or "")
@@ -205,7 +205,9 @@ cdef bytes _server_row(server, process, uint32_t slot, names):
     if server.port_offset is not None:
         row.flags |= SERVER_CLIENTS_PORT
         row.port_offset = server.port_offset
-    if process.server_rcvbuf or process.server_sndbuf:
+    if plan.backends[server.backend].tcp_smart_connect:
+        row.flags |= SERVER_SMART_CONNECT
+    if plan.process.server_rcvbuf or plan.process.server_sndbuf:
         row.flags |= SERVER_BUFFERS
     if server.congestion is not None:
         row.flags |= SERVER_CONGESTION
@@ -278,7 +280,7 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots, 
         blob, [_backend_row(b, slot, names) for b, slot in zip(plan.backends, backend_slots, strict=True)])
     head.server_count = <uint32_t>len(plan.servers)
     head.server_offset = _table(
-        blob, [_server_row(s, plan.process, slot, names) for s, slot in zip(plan.servers, server_slots, strict=True)])
+        blob, [_server_row(s, plan, slot, names) for s, slot in zip(plan.servers, server_slots, strict=True)])
     head.slot_count = <uint32_t>(max(server_slots, default=-1) + 1)
     head.slot_offset = _table(blob, _slot_table(server_slots))
     head.piece_count = <uint32_t>len(pieces)

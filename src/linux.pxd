@@ -63,6 +63,7 @@ cdef extern from * nogil:
 cdef extern from "<netinet/tcp.h>" nogil:
     enum:
         TCP_NODELAY, TCP_INFO, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_CONGESTION
+        TCP_QUICKACK
 
 
 cdef extern from "<arpa/inet.h>" nogil:

@@ -171,6 +171,7 @@ struct plan_backend {
 #define SERVER_CLIENTS_PORT 8u    /* likewise, plus port_offset */
 #define SERVER_CONGESTION 16u
 #define SERVER_BUFFERS 32u /* of sizes that the header of the plan says */
+#define SERVER_SMART_CONNECT 64u /* bytes that the client has sent leave with the handshake's last ACK */
 
 /* The PROXY header that a server is sent. */
 #define SEND_PROXY_V1 1u

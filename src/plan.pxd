@@ -16,6 +16,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t FRONTEND_PORTS_ABOVE_1023
     const uint32_t FRONTEND_ASKS
     const uint32_t SERVER_BUFFERS
+    const uint32_t SERVER_SMART_CONNECT
     const uint32_t BACKEND_NO_LINGER
     const uint32_t BACKEND_ABORT_ON_CLOSE
     const uint32_t BIND_ACCEPT_PROXY

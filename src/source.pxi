@@ -83,6 +83,9 @@ cdef int source_open(worker_t *w, session_t *s, int family, int *fd) noexcept no
     fd[0] = max(rc, -1)
     if rc < 0:
         return rc
+    # Only where there is something to send: a server that speaks first would wait 200 ms for the delayed ACK.
+    if server.flags & SERVER_SMART_CONNECT and (s.client.flags & END_READABLE or server.send_proxy):
+        net_set(rc, IPPROTO_TCP, TCP_QUICKACK, 0)
     if server.flags & SERVER_BUFFERS:
         net_buffers(rc, s.plan.header.server_rcvbuf, s.plan.header.server_sndbuf)
     if server.flags & SERVER_USER_TIMEOUT:

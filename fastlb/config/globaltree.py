@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from fastlb.config.errors import Location
 from fastlb.config.tree import BindAddress, LogLine, Proxy, RingLine, Said
 
 
@@ -25,6 +27,20 @@ class UnixBind:
     uid: Said[int] | None = None
     group: Said[str] | None = None
     gid: Said[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultPath:
+    """``default-path``: where the name of a file begins, if it is none from the root. ``origin`` is a directory."""
+
+    kind: str = "current"
+    origin: str = ""
+
+    def of(self, name: str, where: Location) -> str:
+        """The file that a line at ``where`` means."""
+        file = Path(where.file).absolute()
+        base = {"origin": Path(self.origin), "config": file.parent, "parent": file.parent.parent}.get(self.kind)
+        return name if base is None else str(base / name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,7 @@ class Global:
     server_rcvbuf: Said[int] | None = None
     server_sndbuf: Said[int] | None = None
     unix_bind: Said[UnixBind] | None = None
+    default_path: Said[DefaultPath] | None = None
     nofile: Said[int] | None = None
     user: Said[str] | None = None
     uid: Said[int] | None = None

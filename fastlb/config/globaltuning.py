@@ -7,7 +7,7 @@ from typing import Any
 
 from fastlb.config.args import MAX_COUNT, Args
 from fastlb.config.bindline import BIND_OPTIONS
-from fastlb.config.globaltree import UnixBind
+from fastlb.config.globaltree import DefaultPath, UnixBind
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lineoptions import OptionTable, parse_options, text
 
@@ -49,6 +49,13 @@ def _unix_bind(section: Any, args: Args) -> None:
     section.set("unix_bind", UnixBind(**parse_options(args, _UNIX_OPTIONS)), args)
 
 
+def _default_path(section: Any, args: Args) -> None:
+    """``default-path current | config | parent | origin directory``."""
+    kind = args.one_of(("current", "config", "parent", "origin"), "place").text
+    origin = args.need("a directory", "default-path origin").text if kind == "origin" else ""
+    section.set("default_path", DefaultPath(kind, origin), args)
+
+
 def _buffer(side: str, kind: str) -> Keyword[Setter]:
     what = {"rcv": "received from", "snd": "sent to"}[kind]
     help_ = f"bytes {what} a {side} that the kernel may hold, in place of its own judgement"
@@ -58,6 +65,11 @@ def _buffer(side: str, kind: str) -> Keyword[Setter]:
 TUNING: dict[str, Keyword[Setter]] = {
     "busy-polling": Keyword(
         _switch("busy_polling"), "", "a worker that waits keeps its CPU, and is woken without delay"
+    ),
+    "default-path": Keyword(
+        _default_path,
+        "current | config | parent | origin directory",
+        "where names of files of values and maps begin: here, beside the configuration, above it, or there",
     ),
     "fd-hard-limit": Keyword(
         _integer("fd_hard_limit", 0), "n", "file descriptors that a worker takes without 'ulimit-n', at most"

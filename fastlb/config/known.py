@@ -65,7 +65,7 @@ HTTP_VALUE_NOT_YET = words("name-lf value-lf")
 OPTION_NOT_YET = words(
     """external-check independent-streams ldap-check
     mysql-check pgsql-check redis-check smtpchk
-    socket-stats spop-check ssl-hello-chk tcp-smart-accept tcp-smart-connect"""
+    socket-stats spop-check ssl-hello-chk"""
 )
 OPTION_REFUSED = {"transparent": _TRANSPARENT}
 OPTION_IGNORED = {

@@ -166,6 +166,14 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
             "TCP keep-alive of servers, also where a timeout comes first",
         ),
         "tcp-check": Keyword(OptionKeyword(_tcp_check, Side.BACKEND), "", "health checks connect, which is enough"),
+        "tcp-smart-accept": Keyword(
+            _switch("tcp_smart_accept", Side.FRONTEND),
+            "",
+            "a client's first bytes are acknowledged with the answer",
+        ),
+        "tcp-smart-connect": Keyword(
+            _switch("tcp_smart_connect", Side.BACKEND), "", "a client's first bytes leave with the end of the handshake"
+        ),
         "tcpka": Keyword(
             OptionKeyword(keepalive_on(CLIENT + SERVER), Side.BOTH, off=keepalive_off(CLIENT + SERVER)),
             "",

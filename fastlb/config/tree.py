@@ -277,6 +277,8 @@ class Settings:
     allbackups: Said[bool] | None = None
     abortonclose: Said[bool] | None = None
     nolinger: Said[bool] | None = None
+    tcp_smart_accept: Said[bool] | None = None
+    tcp_smart_connect: Said[bool] | None = None
     rate_limit: Said[int] | None = None
     retries: Said[int] | None = None
     redispatch: Said[int] | None = None

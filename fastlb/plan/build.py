@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastlb.config.errors import Location, Report
-from fastlb.config.globaltree import Config
+from fastlb.config.globaltree import Config, DefaultPath
 from fastlb.config.tree import BalanceLine
 from fastlb.plan.advice import advise, advise_structured_data
 from fastlb.plan.hashplan import plan_hashing
@@ -20,6 +20,7 @@ from fastlb.plan.servers import ServerPlanner
 from fastlb.plan.sessionlog import plan_session_log
 from fastlb.plan.tracking import resolve_tracks
 from fastlb.plan.values import Merged, value_of
+from fastlb.rules.files import Files
 
 _BALANCE = {
     "roundrobin": Balance.ROUNDROBIN,
@@ -47,7 +48,8 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     metrics = listeners.metrics(roles)
     frontends = _frontends(roles, logs, report)
     backends, servers = _backends(roles, logs, ServerPlanner(resolver, report, lenient=lenient), report)
-    frontends, backends, rules = plan_rules(roles, frontends, backends, servers, resolver, report)
+    files_of_values = Files(report, value_of(config.process.default_path, DefaultPath()))
+    frontends, backends, rules = plan_rules(roles, frontends, backends, servers, resolver, files_of_values, report)
     if not report.has_errors and not binds:
         report.error(
             Location(files[0], 0, 0), "there is nothing to balance: no section in 'mode tcp' has a 'bind' line"
@@ -124,6 +126,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         allbackups=value_of(settings.allbackups, False),
         abortonclose=value_of(settings.abortonclose, False),
         nolinger=value_of(settings.nolinger, False),
+        tcp_smart_connect=value_of(settings.tcp_smart_connect, False),
         fullconn=value_of(settings.fullconn, 0),
         log_health_checks=value_of(settings.log_health_checks, False),
         disable_on_404=value_of(settings.disable_on_404, False),

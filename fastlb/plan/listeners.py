@@ -98,6 +98,7 @@ class ListenerPlanner:
                     user_timeout_ms=value_of(line.user_timeout, 0),
                     rcvbuf=value_of(self._global.client_rcvbuf, 0),
                     sndbuf=value_of(self._global.client_sndbuf, 0),
+                    tcp_smart_accept=value_of(settings.tcp_smart_accept, False),
                     inherited_fd=int(address.host) if address.family == "fd" else None,
                     mode=access.mode,
                     uid=access.uid,

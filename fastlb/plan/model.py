@@ -88,6 +88,7 @@ class Bind:
     user_timeout_ms: int = 0
     rcvbuf: int = 0
     sndbuf: int = 0
+    tcp_smart_accept: bool = False
     inherited_fd: int | None = None
     mode: int | None = None
     uid: int | None = None
@@ -216,6 +217,7 @@ class Backend:
     allbackups: bool = False
     abortonclose: bool = False
     nolinger: bool = False
+    tcp_smart_connect: bool = False
     fullconn: int = 0
     log_health_checks: bool = False
     disable_on_404: bool = False

@@ -11,6 +11,7 @@ from fastlb.plan.model import Backend, Frontend, Server
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend
 from fastlb.rules.compiler import RuleCompiler
+from fastlb.rules.files import Files
 from fastlb.rules.model import NO_BACKEND_RULES
 from fastlb.rules.samples import Names
 
@@ -23,6 +24,7 @@ def plan_rules(
     backends: tuple[Backend, ...],
     servers: tuple[Server, ...],
     resolver: Resolver,
+    files: Files,
     report: Report,
 ) -> Ruled:
     """Frontends and backends with their rules, and the table that these refer to. Errors are reported."""
@@ -39,7 +41,7 @@ def plan_rules(
         address = resolver.address(parse_host(name, where), where)
         return address.host if address else None
 
-    compiler = RuleCompiler(names, target, resolve, report)
+    compiler = RuleCompiler(names, target, resolve, files, report)
     ruled_backends = tuple(
         replace(backend, rules=compiler.backend(merged.proxy))
         for backend, merged in zip(backends, roles.backends, strict=True)

@@ -42,12 +42,12 @@ _VERDICTS = {
 class RuleCompiler:
     """Compiles one proxy after the other; ``table()`` is then what their offsets refer to."""
 
-    def __init__(self, names: Names, find_backend: FindBackend, resolve: Resolve, report: Report) -> None:
+    def __init__(self, names: Names, find_backend: FindBackend, resolve: Resolve, files: Files, report: Report) -> None:
         self._table = Table()
         self._names = names
         self._find_backend = find_backend
         self._report = report
-        self._files = Files(report)
+        self._files = files
         self._tests = TestCompiler(self._table, names, self._files, resolve, report)
         self._used = False
         self._names_servers = False

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
+from fastlb.config.globaltree import DefaultPath
 from fastlb.config.lexer import Word
 
 MAX_BYTES = 64 << 20
@@ -16,20 +17,23 @@ MAX_LINE_BYTES = 4096
 class Files:
     """Reads each file once. All of them together may have MAX_BYTES."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, base: DefaultPath) -> None:
         self._report = report
+        self._base = base
         self._left = MAX_BYTES
         self._read: dict[str, list[Word]] = {}
         self._digests: dict[str, str] = {}
 
     def lines(self, name: str, where: Location) -> list[Word]:
         """The lines that say something, without the blanks around them. Raises ConfigError."""
-        if name not in self._read:
-            self._read[name] = list(self._lines(name, where))
-        return self._read[name]
+        path = self._base.of(name, where)
+        if path not in self._read:
+            self._read[path] = list(self._lines(path, where))
+            self._digests[name] = self.digest(name) + self._digests[path]
+        return self._read[path]
 
     def digest(self, name: str) -> str:
-        """SHA-256 of a file that was read; empty for one that was not."""
+        """SHA-256 of what was read by that name; empty for what was not."""
         return self._digests.get(name, "")
 
     def _lines(self, name: str, where: Location) -> Iterator[Word]:

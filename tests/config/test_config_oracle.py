@@ -47,6 +47,8 @@ set-dumpable|no set-dumpable|set-dumpable x|nosplice|nosplice x|no nosplice|maxp
 tune.pipesize|tune.rcvbuf.client 5|tune.rcvbuf.client|tune.rcvbuf.client 5 6|tune.sndbuf.server 5|unix-bind prefix /a
 unix-bind prefix|unix-bind mode 660|unix-bind foo|unix-bind|unix-bind user nobody group nogroup
 unix-bind user nosuchuser
+default-path current|default-path config|default-path parent|default-path origin /tmp
+default-path x|default-path origin|default-path
 noepoll|noreuseport|nogetaddrinfo|tune.maxaccept 4|tune.bufsize 16384|tune.idletimer 5|tune.foo 5|thread-groups 1
 expose-experimental-directives|insecure-fork-wanted|numa-cpu-mapping|no numa-cpu-mapping|server-state-file /x
 mworker-max-reloads 5|close-spread-time 5s|profiling.tasks on|tune.listener.multi-queue on|tune.maxrewrite 5
@@ -96,6 +98,7 @@ bind :18081 accept-proxy|bind /x accept-proxy mode 660|bind :18081 accept-proxy 
 bind :18081 accept-proxy x
 rate-limit sessions 5|rate-limit sessions|rate-limit|rate-limit foo 5|rate-limit sessions x|option abortonclose
 option nolinger|no option nolinger|option nolinger x|no option abortonclose|option contstats|max-session-srv-conns 5
+option tcp-smart-accept|no option tcp-smart-accept|option tcp-smart-accept x|option tcp-smart-connect
 load-server-state-from-file none
 bind ipv4@127.0.0.1:18081|bind ipv4@:18081|bind ipv4@*:18081|bind ipv4@[::1]:18081|bind ipv4@::1:18081
 bind ipv4@localhost:18081|bind ipv6@[::1]:18081|bind ipv6@::1:18081|bind ipv6@:18081|bind ipv6@*:18081

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fastlb.config.errors import Location
+from fastlb.config.globaltree import DefaultPath
 from fastlb.plan.load import LoadResult, load
 from fastlb.plan.model import Address, Check, CheckKind, Keepalive, LogMoment, Plan, Server, Source
 
@@ -699,3 +701,12 @@ def test_checks_of_servers_that_are_where_the_client_goes(load_text: LoadText) -
     assert said(load_text, f"{section} server s *:80 check\n") == [
         "8:9: error: the check of server 's' has no address: the server is where a client wants to go; add 'addr'"
     ]
+
+
+def test_where_files_begin() -> None:
+    where = Location("/etc/lb/conf.d/a.cfg", 1, 1)
+    assert DefaultPath().of("x.map", where) == "x.map"
+    assert DefaultPath("config").of("x.map", where) == "/etc/lb/conf.d/x.map"
+    assert DefaultPath("parent").of("maps/x.map", where) == "/etc/lb/maps/x.map"
+    assert DefaultPath("origin", "/srv").of("x.map", where) == "/srv/x.map"
+    assert DefaultPath("origin", "/srv").of("/x.map", where) == "/x.map"

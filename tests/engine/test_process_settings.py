@@ -99,3 +99,18 @@ def test_clients_from_privileged_ports_are_rejected() -> None:
             client.close()
         assert one.counters()["frontend denied_connections_total"] == 1
         assert one.counters()["frontend sessions_total"] == 1
+
+
+@pytest.mark.parametrize(("said", "quick"), [(b"hello", 0), (b"", 1)])
+def test_smart_connect_delays_an_ack_only_where_bytes_can_go_with_it(said: bytes, quick: int) -> None:
+    """A server that speaks first would wait 200 ms for it."""
+    with stage(tcp_smart_connect=True) as one:
+        client = one.connected()
+        client.sendall(said)
+        far = one.accepted()
+        (sock,) = towards_the_server(one)
+        with sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == quick
+        assert one.received(far, len(said)) == said
+        client.close()
+        far.close()

@@ -80,6 +80,21 @@ def test_what_is_inherited_changes_while_a_socket_listens(port, listeners):
     assert listener.sock.getsockopt(socket.IPPROTO_IP, IP_FREEBIND) == 0
 
 
+def test_smart_accept_has_first_bytes_acknowledged_with_the_answer(port, listeners):
+    def quick():
+        listener.sock.setblocking(True)
+        with socket.create_connection(listener.sock.getsockname()[:2]), listener.sock.accept()[0] as accepted:
+            return accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+
+    listeners.adopt(listeners.prepare(plan(tcp(port)), 1))
+    (listener,) = listeners.all()
+    assert quick() == 1
+    listeners.refresh(plan(tcp(port, tcp_smart_accept=True)))
+    assert quick() == 0
+    listeners.refresh(plan(tcp(port)))
+    assert quick() == 1
+
+
 def test_sizes_of_buffers_are_inherited_and_given_back_to_the_kernel(port, listeners):
     def sizes():
         listener.sock.setblocking(True)
