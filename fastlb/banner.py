@@ -28,7 +28,10 @@ def lines(service: Service, warnings: Sequence[str]) -> list[str]:
         *_keepalive(plan),
         ("identity", _identity(plan)),
     ]
-    facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics] or [("metrics", "off (see --metrics)")]
+    facts += [("metrics", f"http://{_url(bind)}") for bind in plan.metrics if bind.path] or [
+        ("metrics", "off (see --metrics)")
+    ]
+    facts += [("monitor", f"http://{_url(bind)}") for bind in plan.metrics if not bind.path]
     if kernelsplice.wanted(plan):
         facts.append(("kernel", _kernel_splice()))
     if dropping := silentdrop.way(plan):
@@ -127,7 +130,8 @@ def _address(bind: Bind) -> str:
 
 def _url(bind: MetricsBind) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind.address.host)
-    return f"{f'{host}:{bind.address.port}' if host else bind.address}{bind.path}"
+    path = bind.path or (bind.monitor.path if bind.monitor else "")
+    return f"{f'{host}:{bind.address.port}' if host else bind.address}{path}"
 
 
 def _sockets(count: int) -> str:

@@ -156,9 +156,11 @@ def _check(title: str, old: Check | None, new: Check | None) -> Iterator[Change]
 
 
 def _metrics(old: Plan, new: Plan) -> Iterator[Change]:
-    before, after = ({f"{one.address}{one.path}" for one in plan.metrics} for plan in (old, new))
-    yield from (Change(f"- the metrics at {gone}") for gone in sorted(before - after))
-    yield from (Change(f"+ the metrics at {added}") for added in sorted(after - before))
+    before, after = (
+        {f"the {'metrics' if one.path else 'monitor'} at {one}" for one in plan.metrics} for plan in (old, new)
+    )
+    yield from (Change(f"- {gone}") for gone in sorted(before - after))
+    yield from (Change(f"+ {added}") for added in sorted(after - before))
 
 
 # ---- small things ------------------------------------------------------------------------------------------------

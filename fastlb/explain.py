@@ -103,7 +103,9 @@ def lines(config: Config, plan: Plan, settings: Settings) -> Iterator[str]:
         if proxy.location in backends:
             yield from _servers(backends[proxy.location], merged, plan)
     yield ""
-    yield from _written(0, (Row(f"metrics {one.address}{one.path}", _place(one.location)) for one in plan.metrics))
+    yield from _written(
+        0, (Row(f"{'metrics' if one.path else 'monitor'} {one}", _place(one.location)) for one in plan.metrics)
+    )
 
 
 def _written(depth: int, rows: Iterable[Row]) -> Iterator[str]:

@@ -15,12 +15,16 @@ from typing import Any
 
 from aiohttp import web
 
+from fastlb.monitor_http import page
+from fastlb.plan.model import Monitor
 from fastlb.render import RenderError
 
 CONNECTIONS = 128
 HEADER_TIME_S = 4.0
 REQUEST_TIME_S = 30.0
 _LIMITS: dict[str, Any] = {"max_line_size": 4096, "max_field_size": 8190, "lingering_time": 0.0}
+
+_NO_CACHE = {"Cache-Control": "no-cache"}
 
 _SILENT = logging.getLogger("fastlb.metrics")
 _SILENT.addHandler(logging.NullHandler())
@@ -30,12 +34,14 @@ _SILENT.setLevel(logging.CRITICAL + 1)
 
 @dataclass(slots=True)
 class Endpoint:
-    """What one listening address serves. ``path`` may change at a reload."""
+    """What one listening address serves. ``path`` and ``monitor`` may change at a reload."""
 
     path: str
     text: Callable[[bool], Awaitable[bytes]]
     is_ready: Callable[[], tuple[bool, str]]
     content_type: str
+    monitor: Monitor | None
+    is_well: Callable[[Monitor], bool]
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The handler of all requests on this address."""
@@ -45,6 +51,9 @@ class Endpoint:
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.monitor is not None and request.raw_path == self.monitor.path:
+            status, body = page(self.is_well(self.monitor))
+            return web.Response(status=status, text=body, content_type="text/html", headers=_NO_CACHE)
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"}, text="only GET and HEAD\n")
         if request.path == "/healthz":

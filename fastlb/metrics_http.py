@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastlb._engine import Shm
-from fastlb.plan.model import Address, MetricsBind
+from fastlb.monitor_http import MonitorEndpoint
+from fastlb.monitor_http import protocol_factory as monitor_factory
+from fastlb.plan.model import Address, MetricsBind, Monitor
 from fastlb.stats import Snapshot
 
 if TYPE_CHECKING:
@@ -26,20 +28,37 @@ _BACKLOG = 128
 
 @dataclass(slots=True)
 class _Listening:
-    endpoint: Endpoint
+    endpoint: Endpoint | MonitorEndpoint
     server: asyncio.AbstractServer
     end_connections: Callable[[], Awaitable[None]]
+
+    def serves(self, bind: MetricsBind) -> bool:
+        """Whether it is what this bind asks for: metrics, or nothing but answers to probes."""
+        return isinstance(self.endpoint, MonitorEndpoint) == (not bind.path)
+
+    def update(self, bind: MetricsBind) -> None:
+        """A reload may change the paths."""
+        if isinstance(self.endpoint, MonitorEndpoint):
+            assert bind.monitor is not None
+            self.endpoint.monitor = bind.monitor
+        else:
+            self.endpoint.path, self.endpoint.monitor = bind.path, bind.monitor
 
 
 class MetricsServer:
     """``snapshot`` is called in the child, with a view of the shared memory made there and the time of the fork."""
 
     def __init__(
-        self, snapshot: Callable[[Shm, float], Snapshot], shm_fd: int, is_ready: Callable[[], tuple[bool, str]]
+        self,
+        snapshot: Callable[[Shm, float], Snapshot],
+        shm_fd: int,
+        is_ready: Callable[[], tuple[bool, str]],
+        is_well: Callable[[Monitor], bool],
     ) -> None:
         self._snapshot = snapshot
         self._shm_fd = shm_fd
         self._is_ready = is_ready
+        self._is_well = is_well
         self._listening: dict[Address, _Listening] = {}
         self._text: Callable[[bool], Awaitable[bytes]] | None = None
 
@@ -47,6 +66,9 @@ class MetricsServer:
         """Serve at exactly these addresses. Raises OSError with the address, and then nothing has changed."""
         wanted = {bind.address: bind for bind in binds}
         opened: dict[Address, _Listening] = {}
+        for address in wanted.keys() & self._listening.keys():
+            if not self._listening[address].serves(wanted[address]):
+                await _end(address, self._listening.pop(address))
         try:
             for address in wanted.keys() - self._listening.keys():
                 opened[address] = await self._open(wanted[address])
@@ -58,24 +80,26 @@ class MetricsServer:
             await _end(address, self._listening.pop(address))
         self._listening.update(opened)
         for address, listening in self._listening.items():
-            listening.endpoint.path = wanted[address].path
+            listening.update(wanted[address])
 
     async def close(self) -> None:
         """Stop listening and end all connections."""
         await self.install(())
 
     async def _open(self, bind: MetricsBind) -> _Listening:
-        endpoint = self._endpoint(bind)
+        endpoint = self._endpoint(bind) if bind.path else None
         try:
             sock = _bound_socket(bind.address)
         except OSError as error:
             text = f"{bind.location}: cannot listen on {bind.address}: {error.strerror or error}"
             raise OSError(error.errno, text) from error
+        if endpoint is None:
+            assert bind.monitor is not None
+            probed = MonitorEndpoint(bind.monitor, self._is_well)
+            return await _listen(probed, sock, *monitor_factory(probed))
         from fastlb.metrics_app import protocol_factory
 
-        make, end_connections = protocol_factory(endpoint)
-        server = await asyncio.get_running_loop().create_server(make, sock=sock, backlog=_BACKLOG)
-        return _Listening(endpoint, server, end_connections)
+        return await _listen(endpoint, sock, *protocol_factory(endpoint))
 
     def _endpoint(self, bind: MetricsBind) -> Endpoint:
         try:
@@ -87,7 +111,17 @@ class MetricsServer:
             raise OSError(text) from error
         if self._text is None:
             self._text = Renderer(self._snapshot, self._shm_fd, render).text
-        return Endpoint(bind.path, self._text, self._is_ready, CONTENT_TYPE)
+        return Endpoint(bind.path, self._text, self._is_ready, CONTENT_TYPE, bind.monitor, self._is_well)
+
+
+async def _listen(
+    endpoint: Endpoint | MonitorEndpoint,
+    sock: socket.socket,
+    make: Callable[[], asyncio.Protocol],
+    end_connections: Callable[[], Awaitable[None]],
+) -> _Listening:
+    server = await asyncio.get_running_loop().create_server(make, sock=sock, backlog=_BACKLOG)
+    return _Listening(endpoint, server, end_connections)
 
 
 async def _end(address: Address, listening: _Listening) -> None:

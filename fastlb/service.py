@@ -11,8 +11,10 @@ from fastlb.children import Deployment
 from fastlb.crew import Crew
 from fastlb.health.monitor import HealthMonitor
 from fastlb.listeners import Listeners
+from fastlb.liveness import Liveness
 from fastlb.logs import Logs
 from fastlb.metrics_http import MetricsServer
+from fastlb.plan.model import Monitor
 from fastlb.ports import PortsInUse, PortWatch
 from fastlb.settings import Settings
 from fastlb.shm import SharedState
@@ -63,7 +65,7 @@ class Service:
         self.logs = logs
         self.crew = crew
         self.health = health
-        self.metrics = MetricsServer(self.snapshot, shared.fd, self.readiness)
+        self.metrics = MetricsServer(self.snapshot, shared.fd, self.readiness, self.is_well)
         self.record = Record()
         self._ports = PortWatch()
 
@@ -117,6 +119,11 @@ class Service:
         if not self.record.ready:
             return False, "starting"
         return ready >= size, f"{ready} of {size} workers serve"
+
+    def is_well(self, monitor: Monitor) -> bool:
+        """The answer to a probe: connections are served, and no ``monitor fail`` holds."""
+        alive = Liveness(self.health, self.shared.view, self.crew.deployment.numbering)
+        return self.readiness()[0] and alive.is_well(monitor)
 
     def clean_up(self) -> None:
         """After a worker's end: what it logged is written, and what it held may be free for others."""

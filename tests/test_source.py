@@ -37,8 +37,9 @@ master
 startup daemon succession preview
 banner reload status
 service
-metrics_http
+metrics_http liveness
 metrics_app
+monitor_http
 crew exporter render
 roster
 children

@@ -113,6 +113,11 @@ class Report:
         """From here on keep back what is not supported: the section may turn out to be inactive as a whole."""
         self._held = []
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether something was kept back."""
+        return bool(self._held)
+
     def release(self, *, forget: bool) -> None:
         """The end of what ``hold`` began: record what was kept back, or ``forget`` it."""
         held, self._held = self._held or [], None

@@ -24,7 +24,7 @@ PROXY_NOT_YET = words(
     """be-unpublished declare
     external-check filter filter-sequence force-be-switch force-persist
     hash-preserve-affinity ignore-persist
-    log-steps monitor persist
+    log-steps persist
     server-template stick stick-table tcp-check"""
 )
 PROXY_IGNORED = because(

@@ -93,7 +93,7 @@ class Parser:
         section, self._open = self._open, None
         if section is None:
             return
-        proxy = section.proxy()
+        proxy = section.proxy(whole=not self._report.holds_any)
         self._report.release(forget=proxy.only_informs)
         if section.kind != "defaults":
             self._proxies.append(proxy)

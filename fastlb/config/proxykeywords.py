@@ -17,12 +17,13 @@ from fastlb.config.keepalive import probes, seconds
 from fastlb.config.keywords import Keyword, KeywordTable, Tier
 from fastlb.config.logformat import parse_format
 from fastlb.config.logline import parse_log
+from fastlb.config.monitorline import monitor, monitor_uri
 from fastlb.config.proxyoptions import parse_negated_option, parse_option
 from fastlb.config.proxysection import PLACES, ProxyKeyword, ProxySection, Side, warn_wrong_side
 from fastlb.config.rulekeywords import RULE_KEYWORDS
 from fastlb.config.serverline import parse_default_server, parse_server_line
 from fastlb.config.source import source_statement
-from fastlb.config.statistics import parse_monitor_uri, parse_statistics
+from fastlb.config.statistics import parse_statistics
 from fastlb.config.summary import Topic
 from fastlb.config.timeouts import parse_timeout
 from fastlb.config.tree import Said
@@ -198,14 +199,6 @@ def _stats(section: ProxySection, args: Args) -> None:
     section.stats = section.stats or Said(name, args.location)
 
 
-def _monitor_uri(section: ProxySection, args: Args) -> None:
-    """An answer to the probes of a balancer in front. As with ``stats``, the plan decides."""
-    name = parse_monitor_uri(args)
-    if section.kind == "defaults":
-        args.report.mention(Topic.NO_EFFECT, args.location, quote(name))
-    section.monitor = section.monitor or Said(name, args.location)
-
-
 PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
     "keyword",
     {
@@ -290,8 +283,11 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "connections of this frontend at a time; beyond, clients wait in the kernel's queue",
         ),
         "mode": Keyword(ProxyKeyword(_mode), "tcp", "balance TCP connections ('http': only for a metrics listener)"),
+        "monitor": Keyword(
+            ProxyKeyword(monitor, Side.FRONTEND, in_defaults=False), "fail if condition", "when 'monitor-uri' says 503"
+        ),
         "monitor-uri": Keyword(
-            ProxyKeyword(_monitor_uri, Side.FRONTEND), "path", "an answer to probes over HTTP", Tier.INACTIVE
+            ProxyKeyword(monitor_uri, Side.FRONTEND), "path", "an answer to probes of the balancer, in 'mode http'"
         ),
         "option": Keyword(ProxyKeyword(parse_option), "name …", "switches an option on; 'no option name': off"),
         "rate-limit": Keyword(

@@ -12,7 +12,7 @@ from fastlb.config.checktree import HttpComment, HttpStep
 from fastlb.config.errors import Location, quote
 from fastlb.config.limits import Counts, check_http_checks, check_logs
 from fastlb.config.ruleline import RuleLines
-from fastlb.config.ruletree import NO_RULES
+from fastlb.config.ruletree import NO_RULES, Condition
 from fastlb.config.tree import (
     NO_OPTIONS,
     BindLine,
@@ -57,6 +57,7 @@ class ProxySection:
         self.exporter: Said[str] | None = None
         self.stats: Said[str] | None = None
         self.monitor: Said[str] | None = None
+        self.monitor_fails: list[Said[Condition]] = []
         self.routes = False
         self.rules = RuleLines()
         self._location = location
@@ -106,7 +107,8 @@ class ProxySection:
             **self._values,
         )
 
-    def proxy(self) -> Proxy:
+    def proxy(self, whole: bool = True) -> Proxy:
+        """The section; ``whole``: there was nothing in it that is not supported."""
         return Proxy(
             kind=self.kind,
             name=self.name,
@@ -118,6 +120,8 @@ class ProxySection:
             exporter=self.exporter,
             stats=self.stats,
             monitor=self.monitor,
+            monitor_fails=tuple(self.monitor_fails),
+            whole=whole,
             routes=self.routes,
             rules=self.rules.result(),
         )

@@ -36,13 +36,6 @@ def parse_statistics(args: Args) -> str:
     return name
 
 
-def parse_monitor_uri(args: Args) -> str:
-    """Read ``monitor-uri PATH``; returns what it is called in messages. Raises ConfigError."""
-    args.need("a path")
-    args.end()
-    return args.words[0].text
-
-
 def parse_runtime_socket(args: Args) -> None:
     """Read ``stats socket|timeout|maxconn …`` of the global section. Raises ConfigError."""
     word = args.need("'socket', 'timeout' or 'maxconn'")

@@ -13,7 +13,7 @@ from fastlb.config.endpoint import Endpoint as Endpoint
 from fastlb.config.endpoint import EndpointKind as EndpointKind
 from fastlb.config.errors import Location
 from fastlb.config.logpieces import LogPiece
-from fastlb.config.ruletree import NO_RULES, ProxyRules
+from fastlb.config.ruletree import NO_RULES, Condition, ProxyRules
 
 T = TypeVar("T")
 
@@ -326,7 +326,8 @@ class Proxy:
     """A ``frontend``, ``backend`` or ``listen`` section. ``inherited`` is what its ``defaults`` section says.
 
     ``exporter`` is the path of ``http-request use-service prometheus-exporter``; ``stats`` and ``monitor`` the first
-    ``stats`` keyword and the ``monitor-uri``. ``routes``: something in it sends or answers traffic.
+    ``stats`` keyword and the path of ``monitor-uri``. ``routes``: something in it sends or answers traffic. ``whole``:
+    nothing in it is unsupported.
     """
 
     kind: str
@@ -341,6 +342,8 @@ class Proxy:
     monitor: Said[str] | None
     routes: bool
     rules: ProxyRules
+    monitor_fails: tuple[Said[Condition], ...] = ()
+    whole: bool = True
 
     @property
     def has_frontend(self) -> bool:
@@ -349,6 +352,11 @@ class Proxy:
     @property
     def has_backend(self) -> bool:
         return self.kind != "frontend"
+
+    @property
+    def monitors(self) -> bool:
+        """A section of HTTP that answers probes of the balancer, and asks for nothing that is unsupported."""
+        return self.only_informs and self.monitor is not None and self.whole and bool(self.binds)
 
     @property
     def only_informs(self) -> bool:

@@ -54,6 +54,7 @@ class HealthMonitor:
         self._warmups = Warmups(self._stepped)
         self._watches: dict[tuple[str, str], Watch] = {}
         self._groups: tuple[Group, ...] = ()
+        self._ordered: tuple[Watch, ...] = ()
         self._dirty: dict[int, Group] = {}
         self._turned: list[Watch] = []
         self._followers: dict[Watch, tuple[Watch, ...]] = {}
@@ -92,6 +93,15 @@ class HealthMonitor:
     def servers(self, now_s: float) -> tuple[ServerHealth, ...]:
         """The health of every server at that time (CLOCK_MONOTONIC), in the order of the plan in force."""
         return tuple(watch.describe(now_s) for watch in self._watches.values())
+
+    def usable_servers(self, backend: int) -> int:
+        """How many servers of the backend, by its index in the plan in force, take connections now: HAProxy's nbsrv."""
+        group = self._groups[backend]
+        return group.actives or (group.backups if group.backend.allbackups else min(group.backups, 1))
+
+    def is_up(self, server: int) -> bool:
+        """Whether the server of that index in the plan in force is neither down nor in maintenance."""
+        return self._ordered[server].up
 
     def close(self) -> None:
         self._runner.close()
@@ -135,7 +145,7 @@ class HealthMonitor:
 
     def _regroup(self, plan: Plan, numbering: Numbering) -> None:
         published = {(group.backend.name, group.slot): group.published for group in self._groups}
-        watches = tuple(self._watches.values())
+        self._ordered = watches = tuple(self._watches.values())
         self._groups = tuple(
             Group(
                 backend,

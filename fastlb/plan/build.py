@@ -12,6 +12,7 @@ from fastlb.plan.keepalive import server_keepalive
 from fastlb.plan.listeners import ListenerPlanner
 from fastlb.plan.logs import LogTable
 from fastlb.plan.model import DEFAULT_RETRIES, Backend, Balance, Frontend, Plan, Server
+from fastlb.plan.monitors import MonitorPlanner
 from fastlb.plan.process import plan_process
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend, find_roles
@@ -45,9 +46,11 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     process = plan_process(config.process, logs.global_logs, report)
     listeners = ListenerPlanner(config.process, resolver, report)
     binds = listeners.binds(roles)
-    metrics = listeners.metrics(roles)
     frontends = _frontends(roles, logs, report)
     backends, servers = _backends(roles, logs, ServerPlanner(resolver, report, lenient=lenient), report)
+    names = {f"{backends[one.backend].name}/{one.name}": number for number, one in enumerate(servers)}
+    numbers = {one.name: number for number, one in enumerate(backends)}
+    metrics = listeners.metrics(roles, MonitorPlanner(numbers, names, report))
     files_of_values = Files(report, value_of(config.process.default_path, DefaultPath()))
     frontends, backends, rules = plan_rules(roles, frontends, backends, servers, resolver, files_of_values, report)
     if not report.has_errors and not binds:

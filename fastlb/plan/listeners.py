@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
-from fastlb.config.globalsection import METRICS_PATH
 from fastlb.config.globaltree import Global, UnixBind
 from fastlb.config.limits import MAX_METRICS
 from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Said, Settings
@@ -17,6 +16,7 @@ from fastlb.plan.accounts import gid_of, uid_of
 from fastlb.plan.congestion import bind_congestion
 from fastlb.plan.keepalive import client_keepalive
 from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
+from fastlb.plan.monitors import MonitorPlanner
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles
 from fastlb.plan.values import value_of
@@ -56,17 +56,18 @@ class ListenerPlanner:
                     self._report.caught(failure)
         return tuple(planned)
 
-    def metrics(self, roles: Roles) -> tuple[MetricsBind, ...]:
-        """The addresses of ``prometheus bind`` and of the metrics listeners."""
+    def metrics(self, roles: Roles, monitors: MonitorPlanner) -> tuple[MetricsBind, ...]:
+        """The addresses of ``prometheus bind``, of the metrics listeners, and of those that answer probes."""
         planned: list[MetricsBind] = []
         for line in self._global.metrics:
             for address in self._addresses(line.address):
                 planned.append(MetricsBind(address, line.address.location, line.path))
-        for merged in roles.metrics:
-            path = value_of(merged.proxy.exporter, METRICS_PATH)
+        for merged in (*roles.metrics, *roles.monitors):
+            path = value_of(merged.proxy.exporter, "")
+            monitor = monitors.monitor(merged.proxy)
             for bind in merged.proxy.binds:
                 for part in self._metrics_parts(bind):
-                    planned += [MetricsBind(a, part.location, path) for a in self._addresses(part)]
+                    planned += [MetricsBind(a, part.location, path, monitor) for a in self._addresses(part)]
         if len(planned) > MAX_METRICS:
             self._report.error(planned[MAX_METRICS].location, f"more than {MAX_METRICS} addresses serve the metrics")
         return tuple(planned)

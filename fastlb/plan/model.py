@@ -27,6 +27,7 @@ from fastlb.plan.checkmodel import CheckKind as CheckKind
 from fastlb.plan.checkmodel import InitState as InitState
 from fastlb.plan.checkmodel import Round as Round
 from fastlb.plan.hashing import DEFAULT_HASHING, Hashing, HashKey
+from fastlb.plan.monitors import Monitor as Monitor
 from fastlb.plan.origin import Source as Source
 from fastlb.plan.processmodel import DEFAULT_LOG_TAG as DEFAULT_LOG_TAG
 from fastlb.plan.processmodel import Process as Process
@@ -288,11 +289,19 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class MetricsBind:
-    """Where the master serves /metrics, /healthz and /readyz, and the path of the metrics on it."""
+    """Where the master serves /metrics, /healthz and /readyz, and the path of the metrics on it.
+
+    With an empty path it answers probes of the balancer and nothing else; ``monitor`` says which, here or there.
+    """
 
     address: Address
     location: Location
     path: str = "/metrics"
+    monitor: Monitor | None = None
+
+    def __str__(self) -> str:
+        monitor = self.monitor.path if self.monitor else ""
+        return f"{self.address}{self.path or monitor}"
 
 
 @dataclass(frozen=True, slots=True)

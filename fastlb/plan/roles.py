@@ -33,12 +33,14 @@ _TOLD_ELSEWHERE = ("mode", "disabled", "description", "id", "guid")
 class Roles:
     """The proxies by role, each in the order of the files; their position is their number in the plan.
 
-    ``inactive`` are the names of those that are statistics pages, ``refused`` of those that cannot be.
+    ``monitors`` answer probes, ``inactive`` are the names of those that do nothing but to inform, ``refused`` of those
+    that cannot be.
     """
 
     frontends: tuple[Merged, ...]
     backends: tuple[Merged, ...]
     metrics: tuple[Merged, ...]
+    monitors: tuple[Merged, ...]
     inactive: frozenset[str]
     refused: frozenset[str]
 
@@ -47,6 +49,7 @@ def find_roles(proxies: tuple[Proxy, ...], report: Report) -> Roles:
     """Sort the proxies by role. Reports sections of HTTP, and names used twice."""
     traffic: list[Merged] = []
     metrics: list[Merged] = []
+    monitors: list[Merged] = []
     inactive: list[Merged] = []
     refused: set[str] = set()
     for proxy in proxies:
@@ -57,17 +60,21 @@ def find_roles(proxies: tuple[Proxy, ...], report: Report) -> Roles:
         elif proxy.exporter is not None:
             _check_metrics(merged, report)
             metrics += [merged] if not merged.disabled else []
+        elif proxy.monitors:
+            _mention_inactive(proxy.stats, merged, report)
+            (inactive if merged.disabled else monitors).append(merged)
         elif proxy.only_informs:
-            _mention_inactive(merged, report)
+            _mention_inactive(proxy.stats or _named(proxy.monitor), merged, report)
             inactive.append(merged)
         else:
             _refuse_http(merged, report)
             refused.add(proxy.name)
     frontends = tuple(m for m in traffic if m.proxy.has_frontend and not m.disabled)
     backends = tuple(m for m in traffic if m.proxy.has_backend)
-    _check_names([m for m in (*traffic, *metrics, *inactive) if m.proxy.has_frontend], report)
+    _check_names([m for m in (*traffic, *metrics, *monitors, *inactive) if m.proxy.has_frontend], report)
     _check_names([m for m in (*traffic, *inactive) if m.proxy.has_backend], report)
-    return Roles(frontends, backends, tuple(metrics), frozenset(m.proxy.name for m in inactive), frozenset(refused))
+    names = frozenset(m.proxy.name for m in (*monitors, *inactive))
+    return Roles(frontends, backends, tuple(metrics), tuple(monitors), names, frozenset(refused))
 
 
 def find_backend(
@@ -96,16 +103,20 @@ def _check_traffic(merged: Merged, report: Report) -> None:
     exporter = merged.proxy.exporter
     if exporter is not None:
         report.error(exporter.location, "the metrics are served over HTTP", "write 'mode http' in this section")
-    for said in (merged.proxy.stats, merged.proxy.monitor):
+    for said in (merged.proxy.stats, _named(merged.proxy.monitor)):
         if said is not None:
             report.mention(Topic.NO_EFFECT, said.location, quote(said.value))
 
 
-def _mention_inactive(merged: Merged, report: Report) -> None:
+def _named(monitor: Said[str] | None) -> Said[str] | None:
+    """In messages it goes by the name of its keyword."""
+    return Said("monitor-uri", monitor.location) if monitor else None
+
+
+def _mention_inactive(said: Said[str] | None, merged: Merged, report: Report) -> None:
     """The page or the answer that HAProxy would give here."""
-    proxy = merged.proxy
-    said = proxy.stats or proxy.monitor
-    assert said is not None
+    if said is None:
+        return
     report.mention(Topic.INACTIVE, said.location, f"{quote(said.value)} of {merged.title}")
 
 
@@ -132,9 +143,7 @@ def _check_metrics(merged: Merged, report: Report) -> None:
     useless += [(log.location, "'log'") for log in own.logs]
     for server in proxy.servers:
         report.error(server.location, f"the metrics listener {quote(proxy.name)} has no servers")
-    for said in (proxy.stats, proxy.monitor):
-        if said is not None:
-            report.mention(Topic.INACTIVE, said.location, f"{quote(said.value)} of {merged.title}")
+    _mention_inactive(proxy.stats, merged, report)
     if useless:
         names = ", ".join(dict.fromkeys(name for _, name in sorted(useless, key=lambda item: item[0].line)))
         report.warning(proxy.location, f"no effect in the metrics listener {quote(proxy.name)}: {names}")

@@ -37,6 +37,7 @@ ELSEWHERE = {
         "### Conditions of rules",
         "## Metrics",
         "## Statistics",
+        "## Probes of the balancer",
     ),
     "options of proxies": ("## Proxies", "### Health checks", "## Logging", "## Differences from HAProxy"),
     "timeouts": ("### Health checks",),

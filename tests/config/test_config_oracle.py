@@ -312,6 +312,10 @@ tcp-request connection silent-drop|tcp-request session silent-drop if TRUE|tcp-r
 tcp-request session reject if { src 1.1.1.1 }|tcp-request session accept unless TRUE|tcp-request session reject foo
 tcp-request session
 """
+AGREED_MONITOR = """
+monitor-uri /a|monitor-uri|monitor fail if { nbsrv(b) lt 1 }|monitor fail unless TRUE|monitor fail|monitor fail TRUE
+monitor nosuch|monitor fail if nosuch|monitor fail if { srv_is_up(b/s) }|monitor fail if { be_conn(b) gt 5 } !TRUE
+"""
 AGREED_RULES_BACKEND = """
 use-server %[src] if TRUE|use-server %[src]|use-server s%[src_port] if TRUE|use-server %[nosuch] if TRUE
 use-server s if TRUE|use-server s|use-server x if TRUE|use-server s unless TRUE|use-server|use-server s foo
@@ -460,6 +464,12 @@ def test_both_agree_on_a_line(place: str, line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("place", "line"), cases("nbthread 1", AGREED_RULES_FRONTEND, AGREED_RULES_BACKEND))
 def test_both_agree_on_a_rule(place: str, line: str, tmp_path: Path) -> None:
     compare(PLACES[place].replace("{line}", line), tmp_path / "c.cfg")
+
+
+@pytest.mark.parametrize("line", [line for row in AGREED_MONITOR.strip().splitlines() for line in row.split("|")])
+def test_both_agree_on_a_monitor(line: str, tmp_path: Path) -> None:
+    monitor = f"frontend m\n mode http\n bind :18082\n monitor-uri /x\n {line}\n"
+    compare(DEFAULTS + FRONTEND + BACKEND + monitor, tmp_path / "c.cfg")
 
 
 @pytest.mark.parametrize("condition", ";".join(AGREED_CONDITIONS.strip().splitlines()).split(";"))

@@ -163,6 +163,33 @@ def test_http_check_judges_by_the_status(balancer, two_nginx, port, option):
     eventually(lambda: pages(port) == {b"two"}, "404 takes it out", every_s=0.1)
 
 
+def test_probes_of_the_balancer_are_told_when_nobody_is_left(balancer, peer, ports, port):
+    """monitor-uri and monitor fail; both say it with the same bytes."""
+    one, two, probes = peer("banner", "one"), peer("banner", "two"), ports.take()
+    balancer.start(
+        f"""{pair(port, one, two)}
+    frontend probes
+        mode http
+        bind 127.0.0.1:{probes}
+        acl alone nbsrv(be) lt 1
+        monitor-uri /healthz
+        monitor fail if alone
+    """
+    )
+
+    def answer(path="/healthz"):
+        return ask(("127.0.0.1", probes), f"GET {path} HTTP/1.0\r\n\r\n".encode())
+
+    head = b"cache-control: no-cache\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>"
+    assert answer().startswith(b"HTTP/1.1 200 OK\r\ncontent-length: 58\r\n" + head)
+    assert answer("/other").startswith(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 107\r\n" + head)
+    one.stop()
+    two.stop()
+    eventually(lambda: answer().startswith(b"HTTP/1.1 503 "), "nobody is left", every_s=0.1)
+    two.start()
+    eventually(lambda: answer().startswith(b"HTTP/1.1 200 "), "somebody is back", every_s=0.1)
+
+
 def test_http_check_expects_what_the_configuration_says(balancer, two_nginx, port, log):
     """HAProxy's words in the log, with a server that asks for no new sessions among them."""
     one, two = two_nginx

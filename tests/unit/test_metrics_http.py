@@ -48,7 +48,10 @@ class Served:
         self.shared = SharedState()
         self.numbering = self.shared.install(PLAN)
         self.ready = (True, "2 of 2 workers serve")
-        self.server = MetricsServer(snapshot or self.snapshot, self.shared.fd, lambda: self.ready)
+        self.well = True
+        self.server = MetricsServer(
+            snapshot or self.snapshot, self.shared.fd, lambda: self.ready, lambda monitor: self.well
+        )
         self.port = free_port()
 
     def snapshot(self, view: Shm, now_s: float) -> Snapshot:
@@ -312,7 +315,7 @@ from fastlb.metrics_http import MetricsServer
 from fastlb.plan.model import Address, Location, MetricsBind
 bind = MetricsBind(Address("inet", "127.0.0.1", 0), Location("lb.conf", 7, 3))
 async def main():
-    server = MetricsServer(None, -1, None)
+    server = MetricsServer(None, -1, None, None)
     await server.install([])
     try:
         await server.install([bind])
