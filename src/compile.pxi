@@ -154,6 +154,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.draws = backend.draws
     row.hash = _hash(backend.hashing)
     row.flags |= BACKEND_ALL_BACKUPS if backend.allbackups else 0
+    row.flags |= BACKEND_PRIORITIES if backend.rules.priorities else 0
     row.flags |= BACKEND_NO_LINGER if backend.nolinger else 0
     row.flags |= BACKEND_ABORT_ON_CLOSE if backend.abortonclose else 0
     row.inspect_ms = backend.rules.inspect_ms

@@ -74,6 +74,9 @@ cdef enum:
     LINGER_LAST_MS = 640
     HEARTBEAT_MS = 500
     LOG_FLUSH_MS = 20
+    PRIORITY_CLASSES = 2047
+    PRIORITY_OFFSETS = 524287
+    LOG_SILENT = 9
     INTERLEAVE_LIMIT = 64 << 20
     RING_NODES = 16
     RING_LIMIT = 1 << 20
@@ -120,6 +123,7 @@ include "match.pxi"
 include "value.pxi"
 include "sample.pxi"
 include "vars.pxi"
+include "act.pxi"
 include "rules.pxi"
 include "inspect.pxi"
 include "answer.pxi"

@@ -34,7 +34,8 @@ cdef extern from "<sys/socket.h>" nogil:
 cdef extern from "<netinet/in.h>" nogil:
     enum:
         IPPROTO_IP, IPPROTO_TCP, IPPROTO_IPV6
-        IP_BIND_ADDRESS_NO_PORT, IP_TRANSPARENT, IP_TTL, IPV6_UNICAST_HOPS
+        IP_BIND_ADDRESS_NO_PORT, IP_TRANSPARENT, IP_TTL, IP_TOS
+        IPV6_UNICAST_HOPS, IPV6_TCLASS
         INET6_ADDRSTRLEN
     struct in_addr:
         uint32_t s_addr

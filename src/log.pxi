@@ -113,6 +113,13 @@ cdef bint log_is_error(session_t *s) noexcept nogil:
     return s.cause != CAUSE_NORMAL or s.attempts > 1 or s.redispatched != 0
 
 
+cdef uint8_t log_level(worker_t *w, session_t *s, bint error) noexcept nogil:
+    cdef uint8_t said = w.colds[session_index(w, s)].log_level
+    if said:
+        return said - 1
+    return LOG_ERR if error and s.frontend.log & LOG_ERRORS_APART else LOG_INFO
+
+
 cdef void log_write(worker_t *w, session_t *s, plan_line *line, bint error) noexcept nogil:
     cdef line_t l
     cdef uint32_t data_size
@@ -127,8 +134,7 @@ cdef void log_write(worker_t *w, session_t *s, plan_line *line, bint error) noex
     data_size = <uint32_t>(l.at - w.log_text)
     line_pieces(w, s, &l, line)
     if l.at > w.log_text:
-        log_put(w, s, LOG_ERR if error and s.frontend.log & LOG_ERRORS_APART else LOG_INFO,
-                <uint32_t>(l.at - w.log_text), data_size)
+        log_put(w, s, log_level(w, s, error), <uint32_t>(l.at - w.log_text), data_size)
 
 
 cdef void log_accepted(worker_t *w, session_t *s) noexcept nogil:
@@ -145,7 +151,7 @@ cdef void log_session(worker_t *w, session_t *s) noexcept nogil:
     cdef cold_t *cold = &w.colds[session_index(w, s)]
     cdef bint error = log_is_error(s)
     cdef plan_line *line = &s.frontend.line
-    if cold.logged or (s.frontend.log & LOG_NOT_NORMAL and not error):
+    if cold.logged or cold.log_level == LOG_SILENT or (s.frontend.log & LOG_NOT_NORMAL and not error):
         return
     if error and s.frontend.error_line.count:
         line = &s.frontend.error_line

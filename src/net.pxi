@@ -302,3 +302,16 @@ cdef void address_read(address_t *address, const sockaddr_storage *from_) noexce
     elif from_.ss_family == AF_INET6:
         address.port = ntohs(v6.sin6_port)
         memcpy(address.bytes, &v6.sin6_addr, 16)
+
+
+cdef void address_write(sockaddr_storage *to, uint16_t family, uint16_t port, const uint8_t *bytes) noexcept nogil:
+    cdef sockaddr_in *v4 = <sockaddr_in *>to
+    cdef sockaddr_in6 *v6 = <sockaddr_in6 *>to
+    memset(to, 0, sizeof(sockaddr_storage))
+    to.ss_family = family
+    if family == AF_INET:
+        v4.sin_port = htons(port)
+        memcpy(&v4.sin_addr, bytes, 4)
+    elif family == AF_INET6:
+        v6.sin6_port = htons(port)
+        memcpy(&v6.sin6_addr, bytes, 16)

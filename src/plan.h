@@ -16,6 +16,7 @@
 #define BACKEND_KERNEL_SPLICE 1u
 #define BIND_ACCEPT_PROXY 1u
 #define BACKEND_ALL_BACKUPS 2u
+#define BACKEND_PRIORITIES 4u /* some rule gives sessions a priority in the queues */
 #define FRONTEND_NO_LINGER 0x1000u
 #define FRONTEND_PORTS_ABOVE_1023 0x4000u /* clients from other ports are rejected at accept */
 #define FRONTEND_ASKS (FRONTEND_CONNECTION_RULES | FRONTEND_PORTS_ABOVE_1023)

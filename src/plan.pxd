@@ -12,6 +12,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t FRONTEND_RULES
     const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t BACKEND_ALL_BACKUPS
+    const uint32_t BACKEND_PRIORITIES
     const uint32_t FRONTEND_NO_LINGER
     const uint32_t FRONTEND_PORTS_ABOVE_1023
     const uint32_t FRONTEND_ASKS

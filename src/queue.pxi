@@ -46,6 +46,35 @@ cdef bint queue_claim(worker_t *w, plan_server *server) noexcept nogil:
             return False
 
 
+cdef uint64_t queue_ticket(worker_t *w, session_t *s, cold_t *cold) noexcept nogil:
+    # In the order of arrival. With priorities: 12 bits for the class, 38 for when it came, in ms and with its offset,
+    # and 14 that order those of the same millisecond.
+    cdef uint64_t arrival = fetch_add(&w.shared.backends[s.backend.slot].tickets, 1) + 1
+    cdef uint64_t order, when, times = ~<uint64_t>0 >> 26
+    if not s.backend.flags & BACKEND_PRIORITIES:
+        return <uint64_t>(PRIORITY_CLASSES + 1) << 52 | arrival
+    order = <uint64_t>(cold.priority_class + PRIORITY_CLASSES + 1)
+    when = w.now_ms + PRIORITY_OFFSETS + <uint64_t><int64_t>cold.priority_offset_ms
+    return order << 52 | (when & times) << 14 | (arrival & 0x3fff)
+
+
+cdef void queue_link(worker_t *w, uint32_t queue, uint32_t index, cold_t *cold) noexcept nogil:
+    # Behind all with a lower ticket: mostly behind the last.
+    cold.queue_next = NO_INDEX
+    cold.queue_previous = w.queue_last[queue]
+    while cold.queue_previous != NO_INDEX and w.colds[cold.queue_previous].ticket > cold.ticket:
+        cold.queue_next = cold.queue_previous
+        cold.queue_previous = w.colds[cold.queue_previous].queue_previous
+    if cold.queue_previous != NO_INDEX:
+        w.colds[cold.queue_previous].queue_next = index
+    else:
+        w.queue_first[queue] = index
+    if cold.queue_next != NO_INDEX:
+        w.colds[cold.queue_next].queue_previous = index
+    else:
+        w.queue_last[queue] = index
+
+
 cdef void queue_enter(worker_t *w, session_t *s) noexcept nogil:
     cdef uint32_t index = session_index(w, s)
     cdef cold_t *cold = &w.colds[index]
@@ -56,14 +85,8 @@ cdef void queue_enter(worker_t *w, session_t *s) noexcept nogil:
     cold.queue_position = queue_length(w, queue)
     cold.queue_on_server = queue >= MAX_BACKENDS_C
     cold.queued_us = w.now_us
-    cold.ticket = fetch_add(&w.shared.backends[s.backend.slot].tickets, 1) + 1
-    cold.queue_next = NO_INDEX
-    cold.queue_previous = w.queue_last[queue]
-    if cold.queue_previous != NO_INDEX:
-        w.colds[cold.queue_previous].queue_next = index
-    else:
-        w.queue_first[queue] = index
-    w.queue_last[queue] = index
+    cold.ticket = queue_ticket(w, s, cold)
+    queue_link(w, queue, index, cold)
     w.queued_sessions += 1
     s.target = NULL  # nothing is claimed while it waits
     s.state = SESSION_QUEUED

@@ -11,7 +11,10 @@
 #include <stdint.h>
 
 enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAMED = 3, RULE_DROP = 4,
-                   RULE_CLOSE = 5, RULE_SET_VAR = 80, RULE_SET_FORMAT = 81, RULE_UNSET_VAR = 82,
+                   RULE_CLOSE = 5, RULE_SET_VAR = 80, RULE_SET_FORMAT = 81, RULE_CAPTURE = 82,
+                   RULE_UNSET_VAR = 83, RULE_SET_CLASS = 90, RULE_SET_OFFSET = 91, RULE_SET_SRC = 92,
+                   RULE_SET_SRC_PORT = 93, RULE_SET_DST = 94, RULE_SET_DST_PORT = 95, RULE_SET_TOS = 96,
+                   RULE_SET_LOG_LEVEL = 97, RULE_EXPECT_PROXY = 98,
                    RULE_LATER = 0xff };
 /* Actions from this one on do something, and the next rule is asked. */
 #define RULE_GOES_ON 64
@@ -57,6 +60,7 @@ enum var_scope { VAR_SESS = 0, VAR_TXN = 1, VAR_REQ = 2, VAR_RES = 3 };
 #define VAR_IF_NOT_EMPTY 8u
 #define VAR_IF_GREATER 16u
 #define VAR_IF_LESS 32u
+#define VAR_CAPTURE_SHIFT 16 /* above it, CAPTURE has the most bytes it keeps */
 
 /* Of what the server sends: the number of the fetch that looks at the client's bytes in the same way, and this. */
 #define FETCH_OF_ANSWER 0x100u
@@ -132,13 +136,13 @@ struct rule_converter {
     uint32_t unused;
 };
 
-/* SET_VAR, SET_FORMAT and UNSET_VAR. */
+/* What a rule sets: a variable, or what its action says. */
 struct rule_assign {
-    uint32_t number;
+    uint32_t number; /* of the variable; of TOS and LOG_LEVEL the value itself: 1 and above is a level, 9 silence */
     uint32_t flags; /* VAR_IF_… */
     uint32_t pieces; /* SET_FORMAT */
     uint32_t piece_count;
-    struct rule_sample sample; /* SET_VAR */
+    struct rule_sample sample; /* of all that take one */
 };
 
 /* Of a name made at run time: text, or what a sample gives. */

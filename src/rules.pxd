@@ -16,6 +16,16 @@ cdef extern from "rules.h" nogil:
         RULE_SET_VAR
         RULE_SET_FORMAT
         RULE_UNSET_VAR
+        RULE_CAPTURE
+        RULE_SET_CLASS
+        RULE_SET_OFFSET
+        RULE_SET_SRC
+        RULE_SET_SRC_PORT
+        RULE_SET_DST
+        RULE_SET_DST_PORT
+        RULE_SET_TOS
+        RULE_EXPECT_PROXY
+        VAR_CAPTURE_SHIFT
         RULE_GOES_ON
         VAR_SCOPE
         VAR_REQ

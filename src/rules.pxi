@@ -119,6 +119,7 @@ cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storag
         return True
     add(&w.row.frontends[listener.frontend.slot].denied_connections_total, 1)
     vars_free(&w.arriving_vars)
+    w.arriving_header = 0
     if verdict == RULE_DROP:
         net_hide(fd)
     net_reset(fd)

@@ -1,5 +1,5 @@
 # The types of the data plane and their invariants. Bodies are in the .pxi files, one idea each.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from layout cimport (
     backend_control, backend_row, backend_shared, frontend_row, kernel_entry, server_row, shm_control, shm_shared,
@@ -158,6 +158,10 @@ ctypedef struct cold_t:
     plan_server *avoid    # the server that failed, for a redispatch
     plan_server *pinned   # the server that a rule chose
     vars_t *vars          # NULL until a rule sets one
+    int16_t priority_class  # in the queue: lower ones first, whenever they came
+    int32_t priority_offset_ms  # … as if it had come so much later
+    uint8_t log_level     # 1 + the level of its line; 0 as usual; LOG_SILENT none
+    uint8_t renamed       # a rule has changed the client's address
     uint32_t inspected_bytes  # that the client had sent at the last look
     uint16_t client_family
     uint16_t client_port
@@ -298,6 +302,7 @@ ctypedef struct worker_t:
     uint64_t resume_ms
 
     vars_t *arriving_vars  # of a connection that is no session yet
+    uint8_t arriving_header  # a rule wants it to begin with a PROXY header
     plan_t *plan
     plan_t *plans
     uint8_t draining

@@ -100,7 +100,8 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
     add(&w.row.frontends[s.frontend.slot].sessions_total, 1)
     if peer.ss_family == AF_UNIX:
         s.client.flags |= END_UNIX
-    if listener.bind.flags & BIND_ACCEPT_PROXY:
+    if listener.bind.flags & BIND_ACCEPT_PROXY or w.arriving_header:
+        w.arriving_header = 0
         handshake_expect(w, s)
     elif not session_enter(w, s):
         return

@@ -14,7 +14,7 @@ cdef int source_bind(worker_t *w, session_t *s, int family, int fd) noexcept nog
     if rc == 0 and source.usesrc != USESRC_NONE:
         rc = net_set(fd, IPPROTO_IP, IP_TRANSPARENT, 1)
     if rc == 0 and source.usesrc >= USESRC_CLIENTIP:
-        rc = source_of_client(s, family, &address)
+        rc = source_of_client(w, s, family, &address)
     elif rc == 0 and source.address_size:
         source_of_plan(w, s.target, &address)
     elif rc == 0:
@@ -40,9 +40,13 @@ cdef void source_of_plan(worker_t *w, plan_server *server, sockaddr_storage *add
         (<sockaddr_in *>address).sin_port = htons(<unsigned short>(source.first_port + place % source.port_count))
 
 
-cdef int source_of_client(session_t *s, int family, sockaddr_storage *address) noexcept nogil:
+cdef int source_of_client(worker_t *w, session_t *s, int family, sockaddr_storage *address) noexcept nogil:
     # A client of IPv4 that came by a socket of IPv6 is still one of IPv4; one of another family cannot be imitated.
+    # Or the address that a rule has given it.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
     cdef int rc = net_peer(s.client.fd, address)
+    if cold.renamed:
+        address_write(address, cold.client_family, cold.client_port, cold.client_address)
     if rc == 0 and family == AF_INET:
         net_unmap(address)
     if rc < 0 or address.ss_family != family:

@@ -145,19 +145,17 @@ cdef void assign_format(look_t *look, const rule_assign *to) noexcept nogil:
     assign_value(look, to, &v)
 
 
-cdef void rule_act(look_t *look, const rule_t *rule) noexcept nogil:
-    # A rule that only does something: those behind it are asked, too. What is not there, or not yet, sets nothing, and
-    # is not waited for.
-    cdef const rule_assign *to = <const rule_assign *>(plan_rules(look.plan) + rule.argument)
+cdef void vars_act(look_t *look, const rule_t *rule, const rule_assign *to) noexcept nogil:
     cdef var_t *var
     cdef value_t v
-    if look.vars == NULL:
-        return
     if rule.action == RULE_SET_FORMAT:
         assign_format(look, to)
-    elif rule.action == RULE_SET_VAR and sample_get(look, &to.sample, &v):
-        assign_value(look, to, &v)
     elif rule.action == RULE_UNSET_VAR:
         var = vars_find(look.vars[0], to.number)
         if var != NULL:
             vars_remove(look.vars[0], var)
+    elif sample_get(look, &to.sample, &v):
+        if rule.action == RULE_CAPTURE:
+            value_to_text(look, &v)
+            v.size = min(v.size, to.flags >> VAR_CAPTURE_SHIFT)
+        assign_value(look, to, &v)

@@ -18,7 +18,7 @@ SAMPLE_NOT_YET_PREFIXES = ("bc_", "fc_", "res.", "sc_", "sc0_", "sc1_", "sc2_", 
 SAMPLE_REFUSED = {
     **because(
         HTTP_ONLY,
-        """base base32 base32+src capture.req.hdr capture.res.hdr cook cook_cnt cook_val cookie hdr hdr_cnt hdr_ip
+        """base base32 base32+src capture.res.hdr cook cook_cnt cook_val cookie hdr hdr_cnt hdr_ip
         hdr_val hdr_beg hdr_dir hdr_dom hdr_end hdr_len hdr_reg hdr_sub method path path_beg path_dir path_dom
         path_end path_len path_reg path_sub pathq query req.body req.cook req.fhdr req.hdr req.hdr_cnt req.hdr_ip
         req.hdr_val req.hdrs req.ver req_ver shdr status unique-id url url_beg url_dir url_dom url_end url_ip url_len
@@ -42,9 +42,8 @@ CONVERTER_NOT_YET = words(
 CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "sha", "ip.", "tcp.", "eth.")
 MATCH_NOT_YET = words("reg")
 RULE_NOT_YET = words(
-    """capture do-log do-resolve expect-netscaler-cip expect-proxy sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
-    sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-dst set-dst-port set-fc-mark set-fc-tos
-    set-log-level set-mark set-nice set-priority-class set-priority-offset set-retries set-src set-src-port set-tos
+    """do-log do-resolve expect-netscaler-cip sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
+    sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-fc-mark set-mark set-nice set-retries
     track-sc0 track-sc1 track-sc2"""
 )
 RULE_NOT_YET_PREFIXES = ("do-resolve", "sc-", "set-", "track-sc")

@@ -54,6 +54,7 @@ class PieceKind(IntEnum):
     FRONTEND = 256
     HOSTNAME = 257
     HANDSHAKE_MS = 258
+    CAPTURES = 259
 
 
 class PieceFlag(IntFlag):
@@ -109,6 +110,7 @@ VARIABLES = {
     "fi": PieceKind.FRONTEND_IP,
     "fp": PieceKind.FRONTEND_PORT,
     "ft": PieceKind.FRONTEND,
+    "hr": PieceKind.CAPTURES,
     "lc": PieceKind.LINE_NUMBER,
     "ms": PieceKind.MILLISECONDS,
     "pid": PieceKind.PID,
@@ -128,7 +130,7 @@ REFUSED_VARIABLES = {
     **because(TLS_ONLY, "sslc sslv"),
     **because(HTTP_ONLY, "CC CS HM HP HPO HQ HU HV ST TR Ta Ti Tq Tr hs hsl r tr trg trl tsc ID"),
 }
-NOT_YET_VARIABLES = frozenset({"hr", "hrl"})
+NOT_YET_VARIABLES = frozenset({"hrl"})
 
 SAMPLES = {
     "src": PieceKind.CLIENT_IP,

@@ -55,6 +55,10 @@ def tcp_request(section: ProxySection, args: Args) -> None:
     if word.text in ("connection", "session") and not section.side & Side.FRONTEND:
         message = f"{quote(args.said)} is not allowed in {section.title}"
         raise ConfigError(word.location, message, f"it belongs in {PLACES[Side.FRONTEND]}")
+    action = args.peek()
+    if action is not None and action.text == "capture" and not section.side & Side.FRONTEND:
+        message = f"'capture' is not allowed in {section.title}"
+        raise ConfigError(action.location, message, f"it belongs in {PLACES[Side.FRONTEND]}")
     add(section.rules, args)
 
 

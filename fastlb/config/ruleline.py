@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fastlb.config import knownrules as known
 from fastlb.config.acl import parse_acl, parse_condition
+from fastlb.config.actions import REQUEST_ACTS, RESPONSE_ACTS, parse_act
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import Keyword, KeywordTable
@@ -63,19 +64,19 @@ class RuleLines:
 
     def add_connection(self, args: Args) -> None:
         """``tcp-request connection ACTION``: decided as soon as a client connects; it has said nothing then."""
-        rule = self._verdict(args)
+        rule = self._verdict(args, "connection")
         _warn_unknown(rule, self.names, args, _NOTHING_YET)
         self._add(self.connection, rule, args)
 
     def add_session(self, args: Args) -> None:
         """``tcp-request session ACTION``: decided when the client is known, by its PROXY header too."""
-        rule = self._verdict(args)
+        rule = self._verdict(args, "session")
         _warn_unknown(rule, self.names, args, _NOTHING_YET)
         self._add(self.session, rule, args)
 
     def add_content(self, args: Args) -> None:
         """``tcp-request content ACTION``: decided by what the client says."""
-        rule = self._verdict(args)
+        rule = self._verdict(args, "content")
         _warn_unknown(rule, self.names, args, _NO_ANSWER)
         self._add(self.content, rule, args)
 
@@ -86,7 +87,7 @@ class RuleLines:
 
     def add_answer(self, args: Args) -> None:
         """``tcp-response content ACTION``: decided by what the server says first."""
-        rule = self._verdict(args, ANSWER_ACTIONS)
+        rule = self._verdict(args, "answer")
         _warn_unknown(rule, self.names, args, _NO_REQUEST)
         self._add(self.answer, rule, args)
 
@@ -108,14 +109,17 @@ class RuleLines:
         _warn_unknown(rule, self.names, args, _NO_ANSWER)
         self._add(self.servers, rule, args)
 
-    def _verdict(self, args: Args, actions: KeywordTable[Action] | None = None) -> Rule:
-        table = actions or ACTIONS
+    def _verdict(self, args: Args, place: str) -> Rule:
+        table = ANSWER_ACTIONS if place == "answer" else ACTIONS
         word, given = split_call(args.need(f"an action: {', '.join(table.supported)}"))
         action = table.find(word, args.report)
         assert action is not None  # the table ignores nothing
-        assign = parse_assign(action, word, given, args, parse_pieces) if action in ASSIGNING else None
-        if given is not None and assign is None:
+        if action in ASSIGNING:
+            assign: Assign | None = parse_assign(action, word, given, args, parse_pieces)
+        elif given is not None:
             raise ConfigError(word.location, f"{quote(word.text)} takes no parentheses")
+        else:
+            assign = parse_act(action, word, args, place)
         return Rule(action, parse_condition(args, self.names), args.location, assign=assign)
 
     def _add(self, rules: list[Rule] | list[Acl], rule: Rule | Acl, args: Args) -> None:
@@ -191,7 +195,7 @@ def _check_assign(assign: Assign, args: Args, unknown: _Unknown) -> None:
         if (unknown.content and sample.content) or (unknown.answer and sample.answer):
             message = f"{quote(sample.fetch.name)} is unknown {unknown.when}"
             raise ConfigError(sample.fetch.location, message, unknown.hint)
-    if unknown is _NOTHING_YET and not assign.variable.startswith("sess."):
+    if unknown is _NOTHING_YET and assign.variable and not assign.variable.startswith("sess."):
         message = f"{quote(assign.variable)} ends before the content rules, which is where that scope begins"
         args.report.warning(args.location, message, "use 'sess'")
 
@@ -219,6 +223,7 @@ ACTIONS: KeywordTable[Action] = KeywordTable(
         "reject": Keyword(Action.REJECT, "[condition]", "end the connection"),
         "silent-drop": Keyword(Action.DROP, "[condition]", "end the connection without a word to the client"),
         **_VARIABLES,
+        **REQUEST_ACTS,
     },
     not_yet=known.RULE_NOT_YET,
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,
@@ -238,6 +243,7 @@ ANSWER_ACTIONS: KeywordTable[Action] = KeywordTable(
         ),
         "silent-drop": Keyword(Action.DROP, "[condition]", "end the session without a word to the client"),
         **_VARIABLES,
+        **RESPONSE_ACTS,
     },
     not_yet=known.RULE_NOT_YET,
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,

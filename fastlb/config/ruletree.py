@@ -101,24 +101,38 @@ class Action(Enum):
     SET_VAR = "set-var"
     SET_FORMAT = "set-var-fmt"
     UNSET_VAR = "unset-var"
+    CAPTURE = "capture"
+    SET_CLASS = "set-priority-class"
+    SET_OFFSET = "set-priority-offset"
+    SET_SRC = "set-src"
+    SET_SRC_PORT = "set-src-port"
+    SET_DST = "set-dst"
+    SET_DST_PORT = "set-dst-port"
+    SET_TOS = "set-tos"
+    SET_LOG_LEVEL = "set-log-level"
+    EXPECT_PROXY = "expect-proxy"
     USE = "use"
 
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """What becomes of a variable, ``scope.name``: a sample, or a text made of pieces. ``conditions`` are set-var's."""
+    """What an action sets. Of a variable, ``scope.name``: a sample, or a text of pieces; ``conditions`` are set-var's.
+
+    ``number`` is what other actions set where that is no sample, or the most bytes of a capture.
+    """
 
     variable: str
     conditions: tuple[str, ...] = ()
     sample: Sample | None = None
     pieces: tuple[Piece, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """An action and its condition, or always. ``target`` is whom USE names; ``pieces`` if it is made at run time.
 
-    ``assign`` is what an action does to a variable.
+    ``assign`` is what an action sets.
     """
 
     action: Action

@@ -124,6 +124,7 @@ _LIMITS = {
     "bits": (0, 32),
     "bits6": (0, 128),
     "number": (-1000, 1000),
+    "slot": (0, 1000),
     "width": (1, 4),
 }
 _PAYLOAD = Fetch(Kind.BYTES, ("offset", "length"), content=True, name="req.payload")
@@ -169,6 +170,7 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
         "rep_ssl_hello_type": Keyword(
             Fetch(Kind.INTEGER, answer=True, name="res.ssl_hello_type"), "", "the old name of res.ssl_hello_type"
         ),
+        "capture.req.hdr": Keyword(Fetch(Kind.TEXT, ("slot",)), "(n)", "what the n-th 'capture' rule has kept, from 0"),
         "var": Keyword(Fetch(Kind.ANY, ("variable", "text?")), "(scope.name[,default])", "what rules have remembered"),
         "nbsrv": Keyword(_OF_BACKEND, "[(backend)]", "servers that can be used"),
         "be_conn": Keyword(_OF_BACKEND, "[(backend)]", "sessions of a backend"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from fastlb.config.address import parse_host
 from fastlb.config.errors import Location, Report
+from fastlb.config.logpieces import LogPiece, PieceKind
+from fastlb.config.ruletree import Kind, Part, Sample
 from fastlb.config.tree import Proxy, Said
 from fastlb.plan.model import Backend, Frontend, Server
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend
-from fastlb.rules.compiler import RuleCompiler
+from fastlb.rules.compiler import RuleCompiler, captures
 from fastlb.rules.files import Files
 from fastlb.rules.model import NO_BACKEND_RULES
 from fastlb.rules.samples import Names
@@ -50,6 +53,8 @@ def plan_rules(
         _ruled(frontend, merged.proxy, compiler, names, ruled_backends)
         for frontend, merged in zip(frontends, roles.frontends, strict=True)
     )
+    if compiler.prioritizes:
+        ruled_backends = tuple(replace(one, rules=replace(one.rules, priorities=True)) for one in ruled_backends)
     return ruled_frontends, ruled_backends, compiler.table()
 
 
@@ -62,8 +67,26 @@ def _ruled(
     log = frontend.session_log
     log = replace(
         log,
-        line=tuple(compiler.shown(piece, proxy) for piece in log.line),
-        error_line=tuple(compiler.shown(piece, proxy) for piece in log.error_line),
-        data=tuple(compiler.shown(piece, proxy) for piece in log.data),
+        line=_shown(log.line, proxy, compiler),
+        error_line=_shown(log.error_line, proxy, compiler),
+        data=_shown(log.data, proxy, compiler),
     )
     return replace(frontend, rules=replace(rules, needed=bool(needed)), session_log=log)
+
+
+def _shown(pieces: tuple[LogPiece, ...], proxy: Proxy, compiler: RuleCompiler) -> tuple[LogPiece, ...]:
+    """Pieces of a log line, with the places of their samples; captures as HAProxy writes them: ``{one|two}``."""
+    count = captures(proxy.inherited.rules) + captures(proxy.rules)
+    shown: list[LogPiece] = []
+    for piece in pieces:
+        shown += _captured(count, proxy) if piece.kind is PieceKind.CAPTURES else [piece]
+    return tuple(compiler.shown(piece, proxy) for piece in shown)
+
+
+def _captured(count: int, proxy: Proxy) -> Iterator[LogPiece]:
+    for number in range(count):
+        yield LogPiece(PieceKind.TEXT, text="|" if number else "{")
+        part = Part("capture.req.hdr", (str(number),), proxy.location)
+        yield LogPiece(PieceKind.VALUE, sample=Sample(part, (), Kind.TEXT, content=False))
+    if count:
+        yield LogPiece(PieceKind.TEXT, text="}")

@@ -14,6 +14,7 @@ from fastlb.config.suggest import did_you_mean
 from fastlb.config.tree import Proxy, Said
 from fastlb.rules.files import Files
 from fastlb.rules.model import (
+    CAPTURE_SHIFT,
     EMPTY,
     RULE_ALWAYS,
     RULE_UNLESS,
@@ -26,17 +27,14 @@ from fastlb.rules.model import (
     Verdict,
 )
 from fastlb.rules.patterns import Resolve
-from fastlb.rules.samples import Names, TestCompiler
+from fastlb.rules.samples import Names, TestCompiler, captured
 from fastlb.rules.table import Table
 
 _SETS = ("connection", "session", "content", "backends", "servers", "answer")
 RULE_WORDS = 6
 FindBackend = Callable[[Said[str]], int]
-_VERDICTS = {
-    Action.ACCEPT: Verdict.ACCEPT, Action.REJECT: Verdict.REJECT, Action.DROP: Verdict.DROP,
-    Action.CLOSE: Verdict.CLOSE, Action.SET_VAR: Verdict.SET_VAR, Action.SET_FORMAT: Verdict.SET_FORMAT,
-    Action.UNSET_VAR: Verdict.UNSET_VAR,
-}  # fmt: skip
+_VERDICTS: dict[Action, Verdict] = {action: Verdict[action.name] for action in Action if action is not Action.USE}
+_PRIORITIES = (Action.SET_CLASS, Action.SET_OFFSET)
 
 
 class RuleCompiler:
@@ -51,6 +49,7 @@ class RuleCompiler:
         self._tests = TestCompiler(self._table, names, self._files, resolve, report)
         self._used = False
         self._names_servers = False
+        self.prioritizes = False
         self._done: dict[int, dict[str, RuleSet]] = {}
         self._reached: dict[str, set[int]] = {}
 
@@ -115,9 +114,11 @@ class RuleCompiler:
         if done is None:
             rules = (proxy.inherited.rules, proxy.rules)
             parts = [_Rules(proxy, one, self._table, self._tests, self._target, self._report) for one in rules]
+            parts[1].captures = captures(proxy.inherited.rules)
             done = self._done[id(proxy)] = {name: self._set([part.words(name) for part in parts]) for name in _SETS}
             self._used |= any(found.size for found in done.values())
             self._names_servers |= any(part.names_servers for part in parts)
+            self.prioritizes |= any(rule.action in _PRIORITIES for one in rules for rule in one.content)
         return done
 
     def _set(self, parts: list[list[int]]) -> RuleSet:
@@ -137,6 +138,11 @@ class RuleCompiler:
             message = f"{proxy.kind} {quote(proxy.name)} has no server {quote(word.text)}"
             raise ConfigError(word.location, message, did_you_mean(word.text, names))
         return self._names.servers.get(names[word.text], 0)  # 0: one that could not be planned, which is reported
+
+
+def captures(rules: ProxyRules) -> int:
+    """How many ``capture`` rules there are."""
+    return sum(rule.action is Action.CAPTURE for rule in rules.content)
 
 
 def _drops(rules: ProxyRules) -> bool:
@@ -164,6 +170,7 @@ class _Rules:
         self._report = report
         self._acls = self._named(rules)
         self.names_servers = False
+        self.captures = 0
 
     def words(self, name: str) -> list[int]:
         """The rules of one set, RULE_WORDS each."""
@@ -200,19 +207,25 @@ class _Rules:
             pieces = [word for piece in parts for word in self._piece(piece)]
             return Verdict.USE_NAMED, flags, terms, count, self._table.words(*pieces), len(parts)
         if rule.assign is not None:
-            return _VERDICTS[rule.action], flags, terms, count, self._table.words(*self._assign(rule.assign)), 0
+            return _VERDICTS[rule.action], flags, terms, count, self._table.words(*self._assign(rule, rule.assign)), 0
         if rule.action is Action.USE:
             return Verdict.USE, flags, terms, count, self._target(rule, self._proxy, server=server), 0
         return _VERDICTS[rule.action], flags, terms, count, 0, 0
 
-    def _assign(self, assign: Assign) -> tuple[int, ...]:
+    def _assign(self, rule: Rule, assign: Assign) -> tuple[int, ...]:
         """The words of a rule_assign."""
-        flags = 0
+        number, flags = assign.number, 0
         for condition in assign.conditions:
             flags |= VAR_CONDITIONS[condition]
+        if rule.action is Action.CAPTURE:
+            number = self._tests.variable(captured(self.captures))
+            flags = assign.number << CAPTURE_SHIFT | VAR_CONDITIONS["ifnotexists"]
+            self.captures += 1
+        elif assign.variable:
+            number = self._tests.variable(assign.variable)
         pieces = [word for piece in assign.pieces for word in self._piece(piece)]
         sample = self._tests.sample(assign.sample, self._proxy.name) if assign.sample else (0,) * 5
-        return self._tests.variable(assign.variable), flags, self._table.words(*pieces), len(assign.pieces), *sample
+        return number, flags, self._table.words(*pieces), len(assign.pieces), *sample
 
     def _condition(self, condition: Condition | None) -> tuple[int, int, int]:
         """(flags of the rule, offset of its terms, how many)."""

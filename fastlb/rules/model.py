@@ -40,11 +40,14 @@ class FrontendRules:
 
 @dataclass(frozen=True, slots=True)
 class BackendRules:
+    """``priorities``: some rule of the plan gives sessions a priority in the queues."""
+
     inspect_ms: int = 0
     content: RuleSet = EMPTY
     servers: RuleSet = EMPTY
     answer_ms: int = 0
     answer: RuleSet = EMPTY
+    priorities: bool = False
     drops: bool = False
     digest: str = ""
 
@@ -79,6 +82,7 @@ class Fetch(IntEnum):
     SRV_CONN = 20
     SRV_QUEUE = 21
     VAR = 120
+    CAPTURE_REQ_HDR = 120  # a variable that only 'capture' sets
     RES_LEN = 0x107  # of what the server sends: the fetch that looks at the client's bytes so, and 0x100
     RES_PAYLOAD = 0x108
     RES_SSL_HELLO_TYPE = 0x109
@@ -120,11 +124,22 @@ class Verdict(IntEnum):
     CLOSE = 5
     SET_VAR = 80
     SET_FORMAT = 81
-    UNSET_VAR = 82
+    CAPTURE = 82
+    UNSET_VAR = 83
+    SET_CLASS = 90
+    SET_OFFSET = 91
+    SET_SRC = 92
+    SET_SRC_PORT = 93
+    SET_DST = 94
+    SET_DST_PORT = 95
+    SET_TOS = 96
+    SET_LOG_LEVEL = 97
+    EXPECT_PROXY = 98
 
 
 NO_INDEX = 0xFFFFFFFF
 TEST_NO_CASE = 1
+CAPTURE_SHIFT = 16
 TERM_NOT = 1
 TERM_ENDS = 2  # the last of its alternative
 RULE_ALWAYS = 1

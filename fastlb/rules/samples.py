@@ -63,6 +63,8 @@ class TestCompiler:
 
     def _arguments(self, fetch: Fetch, part: Part, proxy: str) -> tuple[int, int]:
         what = _REFERS.get(fetch)
+        if part.name == "capture.req.hdr":
+            return self.variable(captured(int(part.arguments[0]))), NO_INDEX
         if fetch is Fetch.VAR:
             return self._variable(*part.arguments)
         if fetch is Fetch.RES_PAYLOAD_LV:
@@ -179,3 +181,8 @@ def _length_value(offset: str, width: str, place: str = "+0") -> tuple[int, int]
     """The numbers of a FETCH_PAYLOAD_LV of rules.h."""
     relative = place[0] in "+-"
     return int(width) << 16 | int(offset), (int(place) << 1 | relative) & 0xFFFFFFFF
+
+
+def captured(number: int) -> str:
+    """The variable that holds what the ``capture`` rule of this number has kept; no rule can name it."""
+    return f"txn.capture:{number}"

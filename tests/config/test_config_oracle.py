@@ -296,6 +296,15 @@ tcp-request content reject if WAIT_END|tcp-request content|tcp-request nosuch|tc
 tcp-request connection reject if { src 1.1.1.1 }|tcp-request connection reject if { req.len gt 0 }
 tcp-request connection accept foo|tcp-request connection
 tcp-response content accept|tcp-response inspect-delay 5s
+tcp-request content set-priority-class src_port|tcp-request content set-priority-class|tcp-request content set-tos 5
+tcp-request content set-tos 0x10|tcp-request content set-tos x|tcp-request session set-src src,ipmask(24)
+tcp-request content set-src-port src_port if TRUE|tcp-request content set-dst dst
+tcp-request content set-dst-port dst_port
+tcp-request content set-log-level silent|tcp-request content set-log-level foo|tcp-request content set-log-level
+tcp-request content capture src len 5|tcp-request content capture src|tcp-request content capture src len 0
+tcp-request connection capture src len 5|tcp-request connection expect-proxy layer4|tcp-request connection expect-proxy
+tcp-request content expect-proxy layer4|tcp-request session set-log-level info|log-format %hr
+log-format "%[capture.req.hdr(0)]"
 tcp-request content set-var(txn.a) src|tcp-request content set-var(txn.a) src if TRUE|tcp-request content set-var(a) src
 tcp-request content set-var(txn.a-b) src|tcp-request content set-var(txn.) src|tcp-request content set-var(txn.a)
 tcp-request content set-var(txn.a,ifexists) src|tcp-request content set-var(txn.a,foo) src|tcp-request content set-var
@@ -324,6 +333,7 @@ tcp-response content accept|tcp-response content reject if TRUE|tcp-response con
 tcp-response content silent-drop unless { res.payload(0,4) -m str abcd }|tcp-response content nosuch
 tcp-response content|tcp-response|tcp-response nosuch
 tcp-response inspect-delay 5s|tcp-response inspect-delay|tcp-response inspect-delay 5x
+tcp-response content set-tos 5|tcp-response content set-log-level info|tcp-response content set-src src
 tcp-response content set-var(res.a) res.len|tcp-response content unset-var(txn.a) if TRUE
 tcp-response content accept if { res.payload_lv(0,2) -m found }|acl a res.payload_lv(0,2,-1) -m str a
 acl a res.payload_lv(0,2,+1) -m str a|acl a res.payload_lv(0,2,5) -m str a|acl a res.payload_lv(0,0) -m str a
@@ -370,7 +380,9 @@ bind /x defer-accept|bind /x tfo
 bind :18081 maxconn x|bind :18081 accept-netscaler-cip 5
 backlog 0|backlog x|bind :18081 mss 50|bind :18081 mss -40|bind /x interface lo|bind /x transparent|bind /x mss 500
 bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
-log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hr"
+log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hrl"
+tcp-request connection set-src src|tcp-request content set-tos 300|tcp-request content set-mark 5
+tcp-request content set-src src_port|tcp-request content capture src len 5000
 log-format "%ST"|log-format "%ID"|log-format "%sslv"|log-format "%tsc"|log-format "%[src,lower]"|log-format "%[date(5)]"
 tcp-request content set-var-fmt(txn.a) %ci|tcp-request content set-var(proc.a) src
 tcp-request content set-var-fmt(txn.a)
