@@ -165,6 +165,7 @@ cdef extern from "<time.h>" nogil:
     int clock_gettime(int clock, timespec *now)
     tm *localtime_r(const long *seconds, tm *result)
     tm *gmtime_r(const long *seconds, tm *result)
+    size_t strftime(char *text, size_t size, const char *format, const tm *date)
 
 
 cdef extern from "<stdio.h>" nogil:

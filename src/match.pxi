@@ -159,6 +159,15 @@ cdef uint8_t ascii_lower(uint8_t byte) noexcept nogil:
     return byte | 0x20 if b'A' <= byte <= b'Z' else byte
 
 
+cdef bint same_letters(const uint8_t *one, const uint8_t *other, uint32_t size) noexcept nogil:
+    # Whether both texts are equal but for the case of letters.
+    cdef uint32_t i
+    for i in range(size):
+        if ascii_lower(one[i]) != ascii_lower(other[i]):
+            return False
+    return True
+
+
 cdef void text_copy(value_t *v, uint8_t *room, bint lower, bint reverse) noexcept nogil:
     # The text as it is to be compared: in small letters, or its last byte first.
     cdef uint32_t size = min(v.size, ROOM_BYTES)
@@ -184,6 +193,8 @@ cdef uint32_t value_find(look_t *look, uint32_t match, uint32_t offset, value_t 
         return integers_find(table, offset, v.size)
     if match == MATCH_IP:
         return networks_find(table, offset, v)
+    if match == MATCH_REG:
+        return regexes_find(table, offset, v.text, v.size)
     if no_case or match == MATCH_END:
         text_copy(v, look.name_room, no_case, match == MATCH_END)
     return text_find(table, offset, match, v.text, v.size)

@@ -47,6 +47,11 @@ enum rule_fetch {
     FETCH_SERVER_UP = 19,
     FETCH_SERVER_SESSIONS = 20,
     FETCH_SERVER_QUEUE = 21,
+    FETCH_TEXT = 100, /* constants: offset and size, a number of 64 bits, offset and family */
+    FETCH_NUMBER = 101,
+    FETCH_ADDRESS = 102,
+    FETCH_RDP_COOKIE = 110, /* offset and size of its name */
+    FETCH_RDP_COUNT = 111,
     FETCH_PAYLOAD_LV = 112, /* where the length is, and how wide; where the text is, twice that, odd if relative */
     FETCH_VAR = 120, /* its number; offset of a plan_name pair that stands in for it, or NO_INDEX */
 };
@@ -77,10 +82,80 @@ enum rule_match {
     MATCH_SUB = 8,
     MATCH_DIR = 9,
     MATCH_DOM = 10,
+    MATCH_REG = 11,
 };
 
-enum rule_convert { CONVERT_LOWER = 0, CONVERT_UPPER = 1, CONVERT_IPMASK = 2, CONVERT_MAP = 3, CONVERT_FIELD = 4,
-                    CONVERT_WORD = 5, CONVERT_TO_TEXT = 20, CONVERT_TO_NUMBER = 22, CONVERT_TO_ADDRESS = 23 };
+enum rule_convert {
+    CONVERT_LOWER = 0,
+    CONVERT_UPPER = 1,
+    CONVERT_IPMASK = 2,
+    CONVERT_MAP = 3,
+    CONVERT_FIELD = 4,
+    CONVERT_WORD = 5,
+    CONVERT_TO_TEXT = 20, /* what a sample becomes by itself */
+    CONVERT_TO_BYTES = 21,
+    CONVERT_TO_NUMBER = 22,
+    CONVERT_TO_ADDRESS = 23,
+    CONVERT_ADD = 30,
+    CONVERT_SUB = 31,
+    CONVERT_MUL = 32,
+    CONVERT_DIV = 33,
+    CONVERT_MOD = 34,
+    CONVERT_AND = 35,
+    CONVERT_OR = 36,
+    CONVERT_XOR = 37,
+    CONVERT_CPL = 38,
+    CONVERT_NEG = 39,
+    CONVERT_NOT = 40,
+    CONVERT_BOOL = 41,
+    CONVERT_EVEN = 42,
+    CONVERT_ODD = 43,
+    CONVERT_HTONL = 44,
+    CONVERT_IIF = 45,
+    CONVERT_LTIME = 46,
+    CONVERT_UTIME = 47,
+    CONVERT_LENGTH = 50,
+    CONVERT_CONCAT = 51,
+    CONVERT_LTRIM = 52,
+    CONVERT_RTRIM = 53,
+    CONVERT_REVERSE = 54,
+    CONVERT_CUT_CRLF = 55,
+    CONVERT_URL_DEC = 56,
+    CONVERT_REGSUB = 57,
+    CONVERT_BYTES = 58,
+    CONVERT_HEX = 60,
+    CONVERT_HEX2I = 61,
+    CONVERT_BASE64 = 62,
+    CONVERT_B64DEC = 63,
+    CONVERT_UB64ENC = 64,
+    CONVERT_UB64DEC = 65,
+    CONVERT_BE2DEC = 66,
+    CONVERT_BE2HEX = 67,
+    CONVERT_CRC32 = 70,
+    CONVERT_CRC32C = 71,
+    CONVERT_DJB2 = 72,
+    CONVERT_SDBM = 73,
+    CONVERT_WT6 = 74,
+    CONVERT_XXH32 = 75,
+    CONVERT_XXH64 = 76,
+    CONVERT_MQTT_IS_VALID = 90,
+    CONVERT_MQTT_FIELD_VALUE = 91,
+    CONVERT_FIX_IS_VALID = 92,
+    CONVERT_FIX_TAG_VALUE = 93,
+};
+
+/* Of regular expressions, as fastlb/rules/regex.py and regextree.py have them. */
+enum regex_step { STEP_BYTE = 0, STEP_SET = 1, STEP_JUMP = 2, STEP_SPLIT = 3, STEP_AT = 4, STEP_SAVE = 5, STEP_MATCH = 6 };
+enum regex_place {
+    PLACE_START = 0,
+    PLACE_END = 1,
+    PLACE_END_OR_NEWLINE = 2,
+    PLACE_LINE_START = 3,
+    PLACE_LINE_END = 4,
+    PLACE_WORD_EDGE = 5,
+    PLACE_NO_WORD_EDGE = 6,
+};
+#define REGEX_ANCHORED 1u
 
 /* Consecutive rules. */
 struct rule_set {
@@ -122,16 +197,16 @@ struct rule_test {
     struct rule_sample sample;
     uint32_t match;
     uint32_t flags;
-    uint32_t values; /* rule_names, rule_integers or rule_networks, as `match` says */
+    uint32_t values; /* rule_names, rule_integers or rule_networks, as `match` says; of rule_regex for REG */
 };
 
 struct rule_converter {
     uint32_t kind;
     uint32_t match;
-    uint32_t values; /* a map: its keys, whose values are offsets of plan_name pairs within the table */
-    uint32_t first; /* bits of a mask; which part of a text, from its end where it is negative */
+    uint32_t values; /* a map: its keys, whose values are offsets of plan_name pairs within the table; a rule_regex */
+    uint32_t first; /* bits of a mask; which part of a text, from its end where it is negative; any number's lower half */
     uint32_t second;
-    uint32_t text; /* for a key that the map lacks, or NO_INDEX; or the delimiters */
+    uint32_t text; /* for a key that the map lacks, or NO_INDEX; or the delimiters, or what is put in */
     uint32_t text_size;
     uint32_t unused;
 };
@@ -165,6 +240,22 @@ struct rule_name {
     uint32_t size;
     uint32_t parent;
     uint32_t value;
+};
+
+/* A regular expression: steps, of which the first is where to begin. A set of bytes is 256 bits, the lowest first. */
+struct rule_step {
+    uint32_t op;
+    uint32_t first; /* a byte, the offset of a set, a place, a number, or a step */
+    uint32_t second;
+};
+
+struct rule_regex {
+    uint32_t count;
+    uint32_t steps;
+    uint32_t firsts; /* a set: what a match begins with; or NO_INDEX where it may be empty */
+    uint32_t flags;
+    uint32_t value;
+    uint32_t unused;
 };
 
 /* Segments in ascending order, each up to the next one's start; NO_INDEX is the value of those that are gaps. */
@@ -203,6 +294,8 @@ _Static_assert(sizeof(struct rule_term) == 16, "fastlb/rules/compiler.py");
 _Static_assert(sizeof(struct rule_test) == 32, "fastlb/rules/samples.py");
 _Static_assert(sizeof(struct rule_converter) == 32, "fastlb/rules/samples.py");
 _Static_assert(sizeof(struct rule_piece) == 32, "fastlb/rules/compiler.py");
+_Static_assert(sizeof(struct rule_step) == 12, "fastlb/rules/table.py");
+_Static_assert(sizeof(struct rule_regex) == 24, "fastlb/rules/table.py");
 _Static_assert(sizeof(struct rule_name) == 16, "fastlb/rules/table.py");
 _Static_assert(sizeof(struct rule_integer) == 16, "fastlb/rules/table.py");
 _Static_assert(sizeof(struct rule_v6) == 24, "fastlb/rules/table.py");

@@ -65,6 +65,11 @@ cdef extern from "rules.h" nogil:
         FETCH_SERVER_UP
         FETCH_SERVER_SESSIONS
         FETCH_SERVER_QUEUE
+        FETCH_TEXT
+        FETCH_NUMBER
+        FETCH_ADDRESS
+        FETCH_RDP_COOKIE
+        FETCH_RDP_COUNT
         FETCH_PAYLOAD_LV
         FETCH_VAR
 
@@ -80,6 +85,7 @@ cdef extern from "rules.h" nogil:
         MATCH_SUB
         MATCH_DIR
         MATCH_DOM
+        MATCH_REG
 
     enum:
         CONVERT_LOWER
@@ -89,8 +95,61 @@ cdef extern from "rules.h" nogil:
         CONVERT_FIELD
         CONVERT_WORD
         CONVERT_TO_TEXT
+        CONVERT_TO_BYTES
         CONVERT_TO_NUMBER
         CONVERT_TO_ADDRESS
+        CONVERT_ADD
+        CONVERT_SUB
+        CONVERT_MUL
+        CONVERT_DIV
+        CONVERT_MOD
+        CONVERT_AND
+        CONVERT_OR
+        CONVERT_XOR
+        CONVERT_CPL
+        CONVERT_NEG
+        CONVERT_NOT
+        CONVERT_BOOL
+        CONVERT_EVEN
+        CONVERT_ODD
+        CONVERT_HTONL
+        CONVERT_IIF
+        CONVERT_LTIME
+        CONVERT_UTIME
+        CONVERT_LENGTH
+        CONVERT_CONCAT
+        CONVERT_LTRIM
+        CONVERT_RTRIM
+        CONVERT_REVERSE
+        CONVERT_CUT_CRLF
+        CONVERT_URL_DEC
+        CONVERT_REGSUB
+        CONVERT_BYTES
+        CONVERT_HEX
+        CONVERT_HEX2I
+        CONVERT_BASE64
+        CONVERT_B64DEC
+        CONVERT_UB64ENC
+        CONVERT_UB64DEC
+        CONVERT_BE2DEC
+        CONVERT_BE2HEX
+        CONVERT_CRC32
+        CONVERT_CRC32C
+        CONVERT_DJB2
+        CONVERT_SDBM
+        CONVERT_WT6
+        CONVERT_XXH32
+        CONVERT_XXH64
+        CONVERT_MQTT_IS_VALID
+        CONVERT_MQTT_FIELD_VALUE
+        CONVERT_FIX_IS_VALID
+        CONVERT_FIX_TAG_VALUE
+
+    enum:
+        STEP_BYTE, STEP_SET, STEP_JUMP, STEP_SPLIT, STEP_AT, STEP_SAVE, STEP_MATCH
+        PLACE_START, PLACE_END, PLACE_END_OR_NEWLINE, PLACE_LINE_START, PLACE_LINE_END, PLACE_WORD_EDGE
+        PLACE_NO_WORD_EDGE
+        REGEX_ANCHORED
 
     ctypedef struct rule_set "struct rule_set":
         uint32_t offset
@@ -156,6 +215,18 @@ cdef extern from "rules.h" nogil:
         uint32_t text
         uint32_t size
         uint32_t parent
+        uint32_t value
+
+    ctypedef struct rule_step "struct rule_step":
+        uint32_t op
+        uint32_t first
+        uint32_t second
+
+    ctypedef struct rule_regex "struct rule_regex":
+        uint32_t count
+        uint32_t steps
+        uint32_t firsts
+        uint32_t flags
         uint32_t value
 
     ctypedef struct rule_integers "struct rule_integers":

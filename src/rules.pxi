@@ -88,6 +88,7 @@ cdef void look_begin(look_t *look, worker_t *w, plan_t *plan, plan_frontend *fro
     look.data = w.scratch
     look.room = w.scratch + ROOM_BYTES
     look.text_room = w.scratch + 2 * ROOM_BYTES
+    look.other_room = w.converted
     look.name_room = w.scratch + 3 * ROOM_BYTES
     look.final = 1
 

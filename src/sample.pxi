@@ -1,33 +1,5 @@
 # Samples: what there is to know of a connection, and what converters make of it. Source: HAProxy manual, section 7.3.
 
-cdef bint value_number(value_t *v, int64_t number) noexcept nogil:
-    v.kind = VALUE_NUMBER
-    v.number = number
-    return True
-
-
-cdef bint value_text(value_t *v, const uint8_t *text, uint32_t size) noexcept nogil:
-    v.kind = VALUE_TEXT
-    v.text = text
-    v.size = size
-    return True
-
-
-cdef bint value_wait(look_t *look, value_t *v) noexcept nogil:
-    # Nothing yet.
-    v.waits = not look.final
-    return False
-
-
-cdef bint fetch_address(value_t *v, uint16_t family, const uint8_t *address) noexcept nogil:
-    if family != AF_INET and family != AF_INET6:
-        return False
-    v.kind = VALUE_ADDRESS
-    v.family = family
-    memcpy(v.address, address, 4 if family == AF_INET else 16)
-    return True
-
-
 cdef bint fetch_local(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
     # The address the client connected to, as its PROXY header has it.
     cdef cold_t here
@@ -40,7 +12,7 @@ cdef bint fetch_local(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
         return False
     cold_address(&here, &local)
     if fetch == FETCH_DST:
-        return fetch_address(v, here.client_family, here.client_address)
+        return value_address(v, here.client_family, here.client_address)
     return here.client_family != AF_UNIX and value_number(v, here.client_port)
 
 
@@ -171,6 +143,8 @@ cdef bint fetch_content(look_t *look, const rule_sample *sample, value_t *v) noe
         return False
     if fetch == FETCH_PAYLOAD:
         return fetch_payload(look, sample.first, sample.second, v)
+    if fetch == FETCH_RDP_COOKIE or fetch == FETCH_RDP_COUNT:
+        return fetch_rdp_cookie(look, sample, v)
     if fetch == FETCH_PAYLOAD_LV:
         return fetch_payload_lv(look, sample, v)
     if fetch >= FETCH_HELLO_TYPE:
@@ -179,19 +153,30 @@ cdef bint fetch_content(look_t *look, const rule_sample *sample, value_t *v) noe
     return value_number(v, look.size)
 
 
+cdef bint fetch_constant(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    cdef const uint8_t *at = plan_rules(look.plan) + sample.first
+    if sample.fetch == FETCH_TEXT:
+        return value_text(v, at, sample.second)
+    if sample.fetch == FETCH_ADDRESS:
+        return value_address(v, <uint16_t>sample.second, at)
+    return value_number(v, <int64_t>(<uint64_t>sample.second << 32 | sample.first))
+
+
 cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
     # False: there is no such thing, or not yet (v.waits).
     cdef uint32_t fetch = sample.fetch
-    if fetch >= FETCH_OF_ANSWER or fetch == FETCH_PAYLOAD_LV:
+    if fetch >= FETCH_OF_ANSWER or FETCH_RDP_COOKIE <= fetch <= FETCH_PAYLOAD_LV:
         return fetch_content(look, sample, v)
     if fetch == FETCH_VAR:
         return fetch_var(look, sample, v)
+    if fetch >= FETCH_TEXT:
+        return fetch_constant(look, sample, v)
     if fetch >= FETCH_BACKEND_SERVERS:
         return fetch_gauge(look, sample, v)
     if fetch >= FETCH_LENGTH:
         return fetch_content(look, sample, v)
     if fetch == FETCH_SRC:
-        return fetch_address(v, look.family, look.address)
+        return value_address(v, look.family, look.address)
     if fetch == FETCH_SRC_PORT:
         return look.family != AF_UNIX and value_number(v, look.port)
     if fetch == FETCH_DST or fetch == FETCH_DST_PORT:
@@ -201,66 +186,8 @@ cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noex
     return value_number(v, fetch == FETCH_ALWAYS_TRUE)
 
 
-cdef bint convert_mask(const rule_converter *c, value_t *v) noexcept nogil:
-    cdef uint32_t bits = c.first if v.family == AF_INET else c.second
-    cdef uint32_t i
-    for i in range(4 if v.family == AF_INET else 16):
-        if bits < 8 * (i + 1):
-            v.address[i] &= <uint8_t>(0xff00 >> (bits - 8 * i)) if bits > 8 * i else 0
-    return True
-
-
-cdef bint convert_map(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
-    cdef const uint8_t *table = plan_rules(look.plan)
-    cdef uint32_t found = value_find(look, c.match, c.values, v, False)
-    cdef plan_name *text = <plan_name *>(table + found)
-    if found != NO_INDEX:
-        return value_text(v, table + text.offset, text.size)
-    return c.text != NO_INDEX and value_text(v, table + c.text, c.text_size)
-
-
-cdef bint convert_case(look_t *look, bint upper, value_t *v) noexcept nogil:
-    cdef uint32_t i
-    text_copy(v, look.text_room, not upper, False)
-    if upper:
-        for i in range(v.size):
-            if b'a' <= look.text_room[i] <= b'z':
-                look.text_room[i] &= 0xdf
-    return True
-
-
-cdef int32_t text_part(value_t *v, const uint8_t *delimiters, uint32_t count, bint words, int32_t wanted,
-                       value_t *part) noexcept nogil:
-    # How many parts there are between delimiters, up to the wanted one. Words are those that are not empty.
-    cdef int32_t number = 0
-    cdef uint32_t start = 0, at
-    for at in range(v.size + 1):
-        if at < v.size and memchr(delimiters, v.text[at], count) == NULL:
-            continue
-        if at > start or not words:
-            number += 1
-            if number == wanted:
-                value_text(part, v.text + start, at - start)
-                return number
-        start = at + 1
-    return number
-
-
-cdef bint convert_part(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
-    # One that is not there is empty, as HAProxy has it.
-    cdef const uint8_t *delimiters = plan_rules(look.plan) + c.text
-    cdef bint words = c.kind == CONVERT_WORD
-    cdef int32_t wanted = <int32_t>c.first
-    cdef value_t part
-    part.text = v.text
-    part.size = 0
-    if wanted < 0:
-        wanted += 1 + text_part(v, delimiters, c.text_size, words, 0, &part)
-    text_part(v, delimiters, c.text_size, words, wanted, &part)
-    return value_text(v, part.text, part.size)
-
-
 cdef bint sample_get(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    # False: there is none, or not yet (v.waits).
     cdef const rule_converter *c
     cdef uint32_t i
     memset(v, 0, sizeof(value_t))
@@ -268,16 +195,6 @@ cdef bint sample_get(look_t *look, const rule_sample *sample, value_t *v) noexce
         return False
     c = <const rule_converter *>(plan_rules(look.plan) + sample.converters)
     for i in range(sample.converter_count):
-        if c[i].kind == CONVERT_MAP:
-            if not convert_map(look, &c[i], v):
-                return False
-        elif c[i].kind == CONVERT_IPMASK:
-            convert_mask(&c[i], v)
-        elif c[i].kind >= CONVERT_TO_TEXT:
-            if not convert_kind(look, &c[i], v):
-                return False
-        elif c[i].kind == CONVERT_FIELD or c[i].kind == CONVERT_WORD:
-            convert_part(look, &c[i], v)
-        else:
-            convert_case(look, c[i].kind == CONVERT_UPPER, v)
+        if not value_convert(look, &c[i], v):
+            return False
     return True

@@ -295,6 +295,7 @@ ctypedef struct worker_t:
     kernel_t *kernel      # NULL where it is off
     int descriptor_limit
     uint8_t scratch[65536]
+    uint8_t converted[16384]  # ROOM_BYTES: what a converter makes of what another one has made
 
     listener_t *listeners
     uint32_t listener_count
@@ -335,4 +336,5 @@ ctypedef struct look_t:
     uint8_t final         # it sends no more, or may not be waited for
     uint8_t *room         # ROOM_BYTES each: for a ClientHello out of its records, for converted text, for a name
     uint8_t *text_room
+    uint8_t *other_room   # in turn with text_room
     uint8_t *name_room

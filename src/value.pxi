@@ -1,8 +1,42 @@
-# What a sample gives, as something else: numbers and addresses as people write them, and back. Source: HAProxy
-# manual, section 7.1.
+# What a sample gives, and what becomes of it by itself where a converter or a comparison needs another kind.
+
+cdef bint value_number(value_t *v, int64_t number) noexcept nogil:
+    v.kind = VALUE_NUMBER
+    v.number = number
+    return True
+
+
+cdef bint value_text(value_t *v, const uint8_t *text, uint32_t size) noexcept nogil:
+    v.kind = VALUE_TEXT
+    v.text = text
+    v.size = size
+    return True
+
+
+cdef bint value_wait(look_t *look, value_t *v) noexcept nogil:
+    # Nothing yet.
+    v.waits = not look.final
+    return False
+
+
+cdef bint value_address(value_t *v, uint16_t family, const uint8_t *address) noexcept nogil:
+    if family != AF_INET and family != AF_INET6:
+        return False
+    v.kind = VALUE_ADDRESS
+    v.family = family
+    memcpy(v.address, address, 4 if family == AF_INET else 16)
+    return True
+
+
+cdef uint8_t *value_room(look_t *look, const value_t *v) noexcept nogil:
+    # ROOM_BYTES for what is made of the value, and not where the value itself may be.
+    cdef bint is_there = v.kind == VALUE_TEXT and v.text >= look.text_room and v.text < look.text_room + ROOM_BYTES
+    return look.other_room if is_there else look.text_room
+
 
 cdef bint value_to_text(look_t *look, value_t *v) noexcept nogil:
-    cdef char *room = <char *>look.text_room
+    # A number or an address as people write it.
+    cdef char *room = <char *>value_room(look, v)
     room[0] = 0
     if v.kind == VALUE_NUMBER:
         snprintf(room, 32, b"%lld", <long long>v.number)
@@ -13,49 +47,59 @@ cdef bint value_to_text(look_t *look, value_t *v) noexcept nogil:
     return value_text(v, <const uint8_t *>room, <uint32_t>strlen(room))
 
 
-cdef bint text_number(const uint8_t *text, uint32_t size, int64_t *number) noexcept nogil:
-    # A whole number, and nothing else.
-    cdef uint32_t i, first = 1 if size and (text[0] == b'-' or text[0] == b'+') else 0
-    cdef int64_t n = 0
-    if size == first or size - first > 18:
-        return False
-    for i in range(first, size):
-        if not b'0' <= text[i] <= b'9':
-            return False
-        n = n * 10 + (text[i] - 48)
-    number[0] = -n if text[0] == b'-' else n
+cdef void put_big_endian(uint8_t *at, uint64_t number, uint32_t count) noexcept nogil:
+    cdef uint32_t i
+    for i in range(count):
+        at[i] = <uint8_t>(number >> (8 * (count - 1 - i)))
+
+
+cdef bint value_to_bytes(look_t *look, value_t *v) noexcept nogil:
+    # A number is eight bytes, the highest first.
+    cdef uint8_t *room = value_room(look, v)
+    if v.kind == VALUE_NUMBER:
+        put_big_endian(room, <uint64_t>v.number, 8)
+        return value_text(v, room, 8)
+    if v.kind == VALUE_ADDRESS:
+        memcpy(room, v.address, 16)
+        return value_text(v, room, 4 if v.family == AF_INET else 16)
     return True
 
 
+cdef int64_t text_number(const uint8_t *text, uint32_t size) noexcept nogil:
+    # The number that the text begins with: the nearest there is to one too large, and 0 where there is none.
+    cdef uint64_t n = 0, limit = <uint64_t>1 << 63
+    cdef bint negative = size > 0 and text[0] == c'-'
+    cdef uint32_t i = 1 if size > 0 and (negative or text[0] == c'+') else 0
+    cdef uint32_t digit
+    while i < size and c'0' <= text[i] <= c'9':
+        digit = text[i] - c'0'
+        n = limit if n > (limit - digit) / 10 else 10 * n + digit
+        i += 1
+    if negative:
+        return <int64_t>(0 - n)
+    return <int64_t>min(n, limit - 1)
+
+
 cdef bint value_to_number(value_t *v) noexcept nogil:
-    cdef int64_t number = 0
     if v.kind == VALUE_ADDRESS:
         return v.family == AF_INET and value_number(v, <int64_t>big_endian(v.address, 4))
     if v.kind == VALUE_TEXT:
-        return text_number(v.text, v.size, &number) and value_number(v, number)
+        return v.size != 0 and value_number(v, text_number(v.text, v.size))
     return True
 
 
 cdef bint value_to_address(value_t *v) noexcept nogil:
     cdef char written[INET6_ADDRSTRLEN]
     cdef uint8_t address[16]
-    cdef uint32_t i
+    if v.kind == VALUE_NUMBER:
+        put_big_endian(address, <uint64_t>v.number, 4)
+        return value_address(v, AF_INET, address)
     if v.kind == VALUE_ADDRESS:
         return True
-    if v.kind == VALUE_NUMBER:
-        for i in range(4):
-            address[i] = <uint8_t>(v.number >> (24 - 8 * i))
-        return fetch_address(v, AF_INET, address)
-    if v.size >= sizeof(written):
+    if v.size >= sizeof(written) or memchr(v.text, 0, v.size) != NULL:
         return False
     memcpy(written, v.text, v.size)
     written[v.size] = 0
     if inet_pton(AF_INET, written, address) == 1:
-        return fetch_address(v, AF_INET, address)
-    return inet_pton(AF_INET6, written, address) == 1 and fetch_address(v, AF_INET6, address)
-
-
-cdef bint convert_kind(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
-    if c.kind == CONVERT_TO_TEXT:
-        return value_to_text(look, v)
-    return value_to_number(v) if c.kind == CONVERT_TO_NUMBER else value_to_address(v)
+        return value_address(v, AF_INET, address)
+    return inet_pton(AF_INET6, written, address) == 1 and value_address(v, AF_INET6, address)

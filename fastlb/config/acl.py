@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from fastlb.config import knownrules as known
 from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, NotSupported, Report, quote
 from fastlb.config.keywords import Keyword, KeywordTable
@@ -18,7 +17,7 @@ from fastlb.config.suggest import did_you_mean
 _BAD_NAME = re.compile(r"[^A-Za-z0-9_.:-]")
 _OR = ("or", "||")
 _NO_HTTP = "HTTP METH_CONNECT METH_DELETE METH_GET METH_HEAD METH_OPTIONS METH_POST METH_PUT METH_TRACE HTTP_1.0 " \
-    "HTTP_1.1 HTTP_2.0 HTTP_3.0 HTTP_CONTENT HTTP_URL_ABS HTTP_URL_SLASH HTTP_URL_STAR RDP_COOKIE"  # fmt: skip
+    "HTTP_1.1 HTTP_2.0 HTTP_3.0 HTTP_CONTENT HTTP_URL_ABS HTTP_URL_SLASH HTTP_URL_STAR"  # fmt: skip
 # ACLs that need no line of their own (HAProxy manual, section 7.4).
 PREDEFINED = {
     "TRUE": "always_true",
@@ -26,6 +25,7 @@ PREDEFINED = {
     "LOCALHOST": "src 127.0.0.0/8 ::1",
     "WAIT_END": "wait_end",
     "REQ_CONTENT": "req.len gt 0",
+    "RDP_COOKIE": "req.rdp_cookie_cnt gt 0",
 }
 _DEFAULT_MATCH = {
     Kind.BOOL: "bool",
@@ -34,17 +34,12 @@ _DEFAULT_MATCH = {
     Kind.ADDRESS: "ip",
     Kind.TEXT: "str",
 }
-_STRINGS = ("str", "beg", "end", "sub", "dir", "dom", "len", "bin", "found")
-_POSSIBLE = {
-    Kind.BOOL: ("bool", "int", "found"),
-    Kind.INTEGER: ("int", "bool", "found"),
-    Kind.VERSION: ("int", "found"),
-    Kind.ADDRESS: ("ip", "found"),
-    Kind.TEXT: _STRINGS,
-    Kind.BYTES: _STRINGS,
-    Kind.ANY: (*_STRINGS, "int", "bool", "ip"),
-}
-_COMPARED = {"int": Kind.INTEGER, "bool": Kind.BOOL, "ip": Kind.ADDRESS}
+# What each method compares, in the order in which they are named in messages; a sample becomes that by itself.
+_COMPARED = {
+    "str": Kind.TEXT, "beg": Kind.TEXT, "end": Kind.TEXT, "sub": Kind.TEXT, "reg": Kind.TEXT, "dir": Kind.TEXT,
+    "dom": Kind.TEXT, "len": Kind.TEXT, "bin": Kind.BYTES, "int": Kind.INTEGER, "bool": Kind.BOOL, "ip": Kind.ADDRESS,
+    "found": None,
+}  # fmt: skip
 MATCHES: KeywordTable[str] = KeywordTable(
     "match method",
     {
@@ -58,10 +53,10 @@ MATCHES: KeywordTable[str] = KeywordTable(
         "beg": Keyword("beg", "text …", "begins with it"),
         "end": Keyword("end", "text …", "ends with it"),
         "sub": Keyword("sub", "text …", "contains it"),
+        "reg": Keyword("reg", "regular expression …", "the regular expression matches some of it"),
         "dir": Keyword("dir", "text …", "contains it between slashes"),
         "dom": Keyword("dom", "text …", "contains it between dots, slashes or colons"),
     },
-    not_yet=known.MATCH_NOT_YET,
     prefix="-m ",
 )
 
@@ -168,10 +163,7 @@ def _test(sample_word: Word, rest: list[Word], report: Report) -> Test:
     if match is None:
         message = f"{quote(sample_word.text)} is {sample.kind.value}, which can be compared in several ways"
         raise ConfigError(sample_word.location, message, "say how with '-m': str, bin, beg, end, sub or len")
-    _check_match(sample, match, sample_word)
-    wanted = _COMPARED.get(match, Kind.TEXT)
-    if sample.kind is Kind.ANY and match != "found" and can_be(sample.kind, wanted):
-        sample = as_kind(sample, wanted, sample_word.location)
+    sample = _compared(sample, match, sample_word)
     patterns = tuple(rest[flags.at :])
     if not patterns and not flags.files and not flags.ended and match not in ("found", "bool"):
         message = f"{quote(sample_word.text)} is compared with nothing: it never holds"
@@ -180,11 +172,16 @@ def _test(sample_word: Word, rest: list[Word], report: Report) -> Test:
     return Test(sample, match, flags.ignore_case, flags.resolve, patterns, tuple(flags.files), sample_word.location)
 
 
-def _check_match(sample: Sample, match: str, word: Word) -> None:
-    possible = _POSSIBLE[sample.kind]
-    if match not in possible:
-        message = f"{quote(word.text)} is {sample.kind.value}: it cannot be compared with '-m {match}'"
+def _compared(sample: Sample, method: str, word: Word) -> Sample:
+    """The sample as what the method compares."""
+    wanted = _COMPARED[method]
+    if wanted is None or sample.kind is wanted or (sample.kind is Kind.VERSION and wanted is Kind.INTEGER):
+        return sample
+    if not can_be(sample.kind, wanted):
+        message = f"{quote(word.text)} is {sample.kind.value}: it cannot be compared with '-m {method}'"
+        possible = (name for name, kind in _COMPARED.items() if kind is None or can_be(sample.kind, kind))
         raise ConfigError(word.location, message, f"possible: {', '.join(possible)}")
+    return as_kind(sample, wanted, word.location)
 
 
 class _Flags:

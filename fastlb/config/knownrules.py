@@ -6,13 +6,12 @@ from fastlb.config.keywords import HTTP_ONLY, because, words
 from fastlb.config.known import OTHER_ONLY
 
 SAMPLE_NOT_YET = words(
-    """act_conn bin bool bytes_in bytes_out connslots cur_client_timeout cur_server_timeout cur_tunnel_timeout date
-    date_us dst_conn dst_is_local env fe_defbe fe_id fe_name hostname http_first_req int ipv4 ipv6 last_rule_file
-    last_rule_line meth pid prio_class prio_offset proc queue_time rand rdp_cookie rdp_cookie_cnt
-    req.payload_lv req.proto_http req.rdp_cookie req.rdp_cookie_cnt req.ssl_ec_ext req.ssl_st_ext req_proto_http
-    req_rdp_cookie req_rdp_cookie_cnt so_id so_name src_is_local ssl_hello_type stopping str thread uptime uuid
-    be_id be_name be_sess_rate be_server_timeout be_tunnel_timeout fe_client_timeout fe_req_rate fe_sess_rate
-    srv_id srv_iweight srv_name srv_sess_rate srv_uweight srv_weight srv_conn_free payload_lv"""
+    """act_conn bytes_in bytes_out connslots cur_client_timeout cur_server_timeout cur_tunnel_timeout date date_us
+    dst_conn dst_is_local env fe_defbe fe_id fe_name hostname http_first_req last_rule_file last_rule_line meth pid
+    prio_class prio_offset proc queue_time rand req.proto_http req.ssl_ec_ext req.ssl_st_ext req_proto_http so_id
+    so_name src_is_local ssl_hello_type stopping thread uptime uuid be_id be_name be_sess_rate be_server_timeout
+    be_tunnel_timeout fe_client_timeout fe_req_rate fe_sess_rate srv_id srv_iweight srv_name srv_sess_rate
+    srv_uweight srv_weight srv_conn_free"""
 )
 SAMPLE_NOT_YET_PREFIXES = ("bc_", "fc_", "res.", "sc_", "sc0_", "sc1_", "sc2_", "src_", "table_", "txn.", "bc.", "fc.")
 SAMPLE_REFUSED = {
@@ -32,15 +31,11 @@ SAMPLE_REFUSED = {
     ),
 }
 CONVERTER_NOT_YET = words(
-    """add and base64 be2dec be2hex bool bytes concat crc32 crc32c cut_crlf debug digest div djb2 even fe_exists
-    fix_is_valid fix_tag_value hex hex2i hmac host_only htonl http_date iif in_table json json_query language
-    le2dec length limit ltime ltrim mod mqtt_field_value mqtt_is_valid ms_ltime ms_utime mul nbsrv neg not odd or
-    port_only protobuf q rand regsub reverse reverse_dom rfc7239_is_valid rtrim sdbm secure_memcmp set-var sha1 sha2
-    srv_is_up srv_queue strcmp sub ub64dec ub64enc ungrpc unset-var url_dec url_enc us_ltime us_utime utime when
-    wt6 x509_v_err_str xor xxh3 xxh32 xxh64"""
+    """debug digest fe_exists hmac host_only http_date in_table json json_query language le2dec limit ms_ltime ms_utime
+    nbsrv port_only protobuf q rand reverse_dom rfc7239_is_valid secure_memcmp set-var sha1 sha2 srv_is_up srv_queue
+    strcmp ungrpc unset-var url_enc us_ltime us_utime when x509_v_err_str xxh3"""
 )
 CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "sha", "ip.", "tcp.", "eth.")
-MATCH_NOT_YET = words("reg")
 RULE_NOT_YET = words(
     """do-log do-resolve expect-netscaler-cip sc-add-gpc sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1
     sc-set-gpt sc-set-gpt0 set-bandwidth-limit set-bc-mark set-bc-tos set-fc-mark set-mark set-nice set-retries

@@ -14,7 +14,7 @@ from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Acl, Action, Assign, Condition, Piece, ProxyRules, Rule, Test
-from fastlb.config.samples import parse_sample
+from fastlb.config.samples import parse_sample_in
 from fastlb.config.variables import parse_assign, split_call
 
 MAX_RULES = 10_000
@@ -145,22 +145,22 @@ def parse_pieces(word: Word, args: Args) -> tuple[Piece, ...]:
         if opening > at:
             pieces.append(Piece(text[at:opening]))
         here = word._replace(column=word.column + opening)
-        at = _piece(text, opening, here, pieces, args)
+        at = _piece(word, opening, here, pieces, args)
     return tuple(pieces)
 
 
-def _piece(text: str, opening: int, here: Word, pieces: list[Piece], args: Args) -> int:
+def _piece(word: Word, opening: int, here: Word, pieces: list[Piece], args: Args) -> int:
     """Read what begins with a percent sign; returns where the next piece begins."""
+    text = word.text
     if text[opening + 1 : opening + 2] == "%":
         pieces.append(Piece("%"))
         return opening + 2
     if text[opening + 1 : opening + 2] != "[":
         raise ConfigError(here.location, "only '%[sample]' is supported after '%'", "write '%%' for the sign itself")
-    closing = text.find("]", opening)
-    if closing < 0:
+    if "]" not in text[opening:]:
         raise ConfigError(here.location, "this '%[' is never closed", "end it with ']'")
-    inner = here._replace(text=text[opening + 2 : closing], column=here.column + 2)
-    pieces.append(Piece("", parse_sample(inner, args.report)))
+    sample, closing = parse_sample_in(word, opening + 2, "]", args.report)
+    pieces.append(Piece("", sample))
     return closing + 1
 
 

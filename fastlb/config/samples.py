@@ -2,131 +2,61 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fastlb.config import knownrules as known
+from fastlb.config.converters import CONVERTERS as COMPUTING
 from fastlb.config.errors import ConfigError, Report, quote
+from fastlb.config.fetches import CONSTANTS, CONTENT
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Kind, Part, Sample
+from fastlb.config.samplearguments import check_arguments
 from fastlb.config.samplekinds import as_kind, can_be
-from fastlb.config.units import UnitError, parse_integer
-
-MAX_OFFSET = 15360
-_VARIABLE = re.compile(r"(?:sess|txn|req|res)\.[A-Za-z0-9_.]+")
-_PLACE = re.compile("[+-]?[0-9]{1,4}")
-_PLACE_HINT = "write a number; with + or - before it, it counts from the end of the length"
-_PART = re.compile(r"([^,()]+)(?:\(([^)]*)\))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """``arguments`` are their kinds, a ``?`` behind those that may be left out; ``name`` where it is another's alias.
-
-    ``content``: it looks at what the client has sent; ``answer``: at what the server has sent.
-    """
-
-    kind: Kind
-    arguments: tuple[str, ...] = ()
-    content: bool = False
-    answer: bool = False
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Converter:
-    """Takes any of ``takes`` and gives ``gives``, or what it took."""
-
-    takes: tuple[Kind, ...]
-    gives: Kind | None = None
-    arguments: tuple[str, ...] = ()
+from fastlb.config.sampleparts import WrittenPart, split_sample
+from fastlb.config.sampletypes import STRINGS as _STRINGS
+from fastlb.config.sampletypes import Converter, Fetch
 
 
 def parse_sample(word: Word, report: Report) -> Sample:
     """Read ``fetch(arguments),converter(arguments),…``. Raises ConfigError."""
-    parts = _split(word)
+    return _sample(split_sample(word)[0], report)
+
+
+def parse_sample_in(word: Word, at: int, end: str, report: Report) -> tuple[Sample, int]:
+    """The same from ``at`` up to ``end``, which may also stand between quotes; also returns where that is."""
+    parts, at = split_sample(word, at, end)
+    return _sample(parts, report), at
+
+
+def _sample(parts: list[WrittenPart], report: Report) -> Sample:
     first, arguments = parts[0]
     fetch = FETCHES.find(first, report)
     if fetch is None:
         raise ConfigError(first.location, f"{quote(first.text)} has no meaning here")
-    _check_arguments(first, arguments, fetch.arguments)
-    sample = Sample(
-        Part(fetch.name or first.text, arguments, first.location), (), fetch.kind, fetch.content, fetch.answer
-    )
-    for name, given in parts[1:]:
-        sample = _converted(sample, name, given, report)
+    arguments = check_arguments(first, arguments, fetch.arguments)
+    written = Part(fetch.name or first.text, arguments, first.location)
+    sample = Sample(written, (), fetch.kind, fetch.content, fetch.answer)
+    for part in parts[1:]:
+        sample = _converted(sample, part, report)
     return sample
 
 
-def _converted(sample: Sample, name: Word, arguments: tuple[str, ...], report: Report) -> Sample:
+def _converted(sample: Sample, written: WrittenPart, report: Report) -> Sample:
+    name = written.name
     converter = CONVERTERS.find(name, report)
     assert converter is not None  # the table ignores nothing
-    _check_arguments(name, arguments, converter.arguments)
-    if sample.kind not in converter.takes and can_be(sample.kind, converter.takes[0]):
+    arguments = check_arguments(name, written.arguments, converter.arguments)
+    if sample.kind not in converter.takes:
+        if not can_be(sample.kind, converter.takes[0]):
+            takes = " or ".join(kind.value for kind in converter.takes)
+            message = f"{quote(name.text)} takes {takes}, and what stands before it is {sample.kind.value}"
+            raise ConfigError(name.location, message)
         sample = as_kind(sample, converter.takes[0], name.location)
-    elif sample.kind not in converter.takes:
-        takes = " or ".join(kind.value for kind in converter.takes)
-        message = f"{quote(name.text)} takes {takes}, and what stands before it is {sample.kind.value}"
-        raise ConfigError(name.location, message)
     part = Part(name.text, arguments, name.location)
     return replace(sample, converters=(*sample.converters, part), kind=converter.gives or sample.kind)
 
 
-def _split(word: Word) -> list[tuple[Word, tuple[str, ...]]]:
-    """The parts of a sample: each name, with its place, and its arguments."""
-    parts: list[tuple[Word, tuple[str, ...]]] = []
-    at = 0
-    while True:
-        found = _PART.match(word.text, at)
-        if found is None:
-            raise ConfigError(word.location, f"a name is missing in {quote(word.text)}")
-        name = word._replace(text=found[1], column=word.column + at)
-        parts.append((name, tuple(found[2].split(",")) if found[2] else ()))
-        at = found.end()
-        if at == len(word.text):
-            return parts
-        if word.text[at] != ",":
-            message = f"{quote(word.text[at:])} cannot follow {quote(found[0])}"
-            raise ConfigError(word.location, message, "parts are written 'name(arguments)', with commas between them")
-        at += 1
-
-
-def _check_arguments(name: Word, given: tuple[str, ...], kinds: tuple[str, ...]) -> None:
-    needed = sum(not kind.endswith("?") for kind in kinds)
-    if not needed <= len(given) <= len(kinds):
-        wanted = ",".join(kind.rstrip("?") for kind in kinds)
-        hint = f"write '{name.text}({wanted})'" if wanted else f"write {quote(name.text)}"
-        raise ConfigError(name.location, f"{quote(name.text)} has {len(given)} arguments", hint)
-    for kind, text in zip(kinds, given, strict=False):
-        _check_argument(name, kind.rstrip("?"), text)
-
-
-def _check_argument(name: Word, kind: str, text: str) -> None:
-    limits = _LIMITS.get(kind)
-    if kind == "text_offset" and not _PLACE.fullmatch(text):
-        raise ConfigError(name.location, f"the offset of {quote(name.text)} cannot be {quote(text)}", _PLACE_HINT)
-    try:
-        if limits:
-            parse_integer(text, *limits)
-    except UnitError as failure:
-        message = f"the {kind} of {quote(name.text)} cannot be {quote(text)}: {failure}"
-        raise ConfigError(name.location, message) from None
-    if kind == "variable" and not _VARIABLE.fullmatch(text):
-        raise ConfigError(name.location, f"{quote(text)} is no variable: {quote(name.text)} expects 'txn.name'")
-    if (kind != "text" and not text) or (kind == "number" and int(text) == 0):
-        raise ConfigError(name.location, f"the {kind} of {quote(name.text)} is {'0' if text else 'missing'}")
-
-
-_LIMITS = {
-    "offset": (0, MAX_OFFSET),
-    "length": (0, MAX_OFFSET),
-    "bits": (0, 32),
-    "bits6": (0, 128),
-    "number": (-1000, 1000),
-    "slot": (0, 1000),
-    "width": (1, 4),
-}
 _PAYLOAD = Fetch(Kind.BYTES, ("offset", "length"), content=True, name="req.payload")
 _OF_BACKEND = Fetch(Kind.INTEGER, ("backend?",))
 _OF_SERVER = Fetch(Kind.INTEGER, ("server",))
@@ -139,6 +69,8 @@ def _old(name: str, kind: Kind) -> Keyword[Fetch]:
 FETCHES: KeywordTable[Fetch] = KeywordTable(
     "sample",
     {
+        **CONSTANTS,
+        **CONTENT,
         "always_true": Keyword(Fetch(Kind.BOOL), "", "true"),
         "always_false": Keyword(Fetch(Kind.BOOL), "", "false"),
         "wait_end": Keyword(Fetch(Kind.BOOL, content=True), "", "true once 'tcp-request inspect-delay' is over"),
@@ -187,27 +119,29 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
     refused=known.SAMPLE_REFUSED,
 )
 
-_STRINGS = (Kind.TEXT, Kind.BYTES)
 _MAP = ("file", "default?")
 # The kind of match that each map is looked up by; what is found is text.
 MAPS = {
     "map": "str", "map_str": "str", "map_beg": "beg", "map_end": "end", "map_sub": "sub", "map_dir": "dir",
-    "map_dom": "dom", "map_ip": "ip", "map_int": "int",
+    "map_dom": "dom", "map_ip": "ip", "map_int": "int", "map_reg": "reg",
 }  # fmt: skip
 _MAP_TAKES = {"ip": (Kind.ADDRESS,), "int": (Kind.INTEGER,)}
 
-_OF_TEXT = Converter(_STRINGS, Kind.TEXT, ("number", "delimiters"))
+_OF_TEXT = Converter(_STRINGS, Kind.TEXT, ("number", "delimiters", "count?"))
 
 CONVERTERS: KeywordTable[Converter] = KeywordTable(
     "converter",
     {
+        **COMPUTING,
         "lower": Keyword(Converter(_STRINGS, Kind.TEXT), "", "in small letters"),
         "upper": Keyword(Converter(_STRINGS, Kind.TEXT), "", "in capital letters"),
         "ipmask": Keyword(
             Converter((Kind.ADDRESS,), None, ("bits", "bits6?")), "(bits[,bits of IPv6])", "the network of an address"
         ),
-        "field": Keyword(_OF_TEXT, "(n,delimiters)", "the n-th part between delimiters, from the end if n is negative"),
-        "word": Keyword(_OF_TEXT, "(n,delimiters)", "the same, where empty parts do not count"),
+        "field": Keyword(
+            _OF_TEXT, "(n,delimiters[,count])", "the n-th part between delimiters, from the end if n is negative"
+        ),
+        "word": Keyword(_OF_TEXT, "(n,delimiters[,count])", "the same, where empty parts do not count"),
         **{
             name: Keyword(
                 Converter(_MAP_TAKES.get(match, _STRINGS), Kind.TEXT, _MAP),

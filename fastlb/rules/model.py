@@ -40,9 +40,14 @@ class FrontendRules:
 
 @dataclass(frozen=True, slots=True)
 class BackendRules:
-    """``priorities``: some rule of the plan gives sessions a priority in the queues."""
+    """``hashed`` is the sample that ``balance hash`` goes by, ``cookie`` the name of ``persist rdp-cookie``: offsets.
+
+    A cookie's size is 0 where there is none. ``priorities``: some rule of the plan gives sessions a priority in the queues.
+    """
 
     inspect_ms: int = 0
+    hashed: int = 0
+    cookie: RuleSet = EMPTY
     content: RuleSet = EMPTY
     servers: RuleSet = EMPTY
     answer_ms: int = 0
@@ -87,6 +92,12 @@ class Fetch(IntEnum):
     RES_PAYLOAD = 0x108
     RES_SSL_HELLO_TYPE = 0x109
     RES_PAYLOAD_LV = 0x170
+    TEXT = 100
+    NUMBER = 101
+    ADDRESS = 102
+    REQ_RDP_COOKIE = 110
+    REQ_RDP_COOKIE_CNT = 111
+    REQ_PAYLOAD_LV = 112
 
 
 class Match(IntEnum):
@@ -101,6 +112,7 @@ class Match(IntEnum):
     SUB = 8
     DIR = 9
     DOM = 10
+    REG = 11
 
 
 class Convert(IntEnum):
@@ -111,8 +123,55 @@ class Convert(IntEnum):
     FIELD = 4
     WORD = 5
     TO_TEXT = 20
+    TO_BYTES = 21
     TO_NUMBER = 22
     TO_ADDRESS = 23
+    ADD = 30
+    SUB = 31
+    MUL = 32
+    DIV = 33
+    MOD = 34
+    AND = 35
+    OR = 36
+    XOR = 37
+    CPL = 38
+    NEG = 39
+    NOT = 40
+    BOOL = 41
+    EVEN = 42
+    ODD = 43
+    HTONL = 44
+    IIF = 45
+    LTIME = 46
+    UTIME = 47
+    LENGTH = 50
+    CONCAT = 51
+    LTRIM = 52
+    RTRIM = 53
+    REVERSE = 54
+    CUT_CRLF = 55
+    URL_DEC = 56
+    REGSUB = 57
+    BYTES = 58
+    HEX = 60
+    HEX2I = 61
+    BASE64 = 62
+    B64DEC = 63
+    UB64ENC = 64
+    UB64DEC = 65
+    BE2DEC = 66
+    BE2HEX = 67
+    CRC32 = 70
+    CRC32C = 71
+    DJB2 = 72
+    SDBM = 73
+    WT6 = 74
+    XXH32 = 75
+    XXH64 = 76
+    MQTT_IS_VALID = 90
+    MQTT_FIELD_VALUE = 91
+    FIX_IS_VALID = 92
+    FIX_TAG_VALUE = 93
 
 
 class Verdict(IntEnum):

@@ -10,14 +10,16 @@ from fastlb.config.ruletree import Kind, Part, Sample, Test
 from fastlb.config.samples import MAPS
 from fastlb.config.suggest import did_you_mean
 from fastlb.rules import patterns
+from fastlb.rules.converters import compile_converter, encoded
+from fastlb.rules.fetches import compile_fetch
 from fastlb.rules.files import Files
 from fastlb.rules.model import NO_INDEX, TEST_NO_CASE, VAR_SCOPES, Convert, Fetch, Match
+from fastlb.rules.regex import Regex, RegexError, compile_regex
 from fastlb.rules.segments import Range
 from fastlb.rules.table import Table
 
 MAX_SEARCHED = 1000
 _SEARCHED = {Match.SUB: b"", Match.DIR: b"/?", Match.DOM: b"/?.:"}
-_CASTS = {"to text": Convert.TO_TEXT, "to number": Convert.TO_NUMBER, "to address": Convert.TO_ADDRESS}
 _BACKEND, _FRONTEND, _SERVER = "backend", "frontend", "server"
 _REFERS = {
     Fetch.NBSRV: _BACKEND, Fetch.BE_CONN: _BACKEND, Fetch.BE_CONN_FREE: _BACKEND, Fetch.QUEUE: _BACKEND,
@@ -55,11 +57,17 @@ class TestCompiler:
 
     def sample(self, sample: Sample, proxy: str) -> tuple[int, ...]:
         """The words of a rule_sample."""
-        fetch = Fetch[sample.fetch.name.replace(".", "_").upper()]
-        first, second = self._arguments(fetch, sample.fetch, proxy)
+        fetch, first, second = self._fetch(sample.fetch, proxy)
         rows = [self._converter(part) for part in sample.converters]
         offset = self._table.words(*(word for row in rows for word in row)) if rows else NO_INDEX
         return fetch, first, second, offset, len(rows)
+
+    def _fetch(self, part: Part, proxy: str) -> tuple[int, int, int]:
+        special = compile_fetch(part, self._table)
+        if special is not None:
+            return special
+        fetch = Fetch[part.name.replace(".", "_").upper()]
+        return fetch, *self._arguments(fetch, part, proxy)
 
     def _arguments(self, fetch: Fetch, part: Part, proxy: str) -> tuple[int, int]:
         what = _REFERS.get(fetch)
@@ -67,8 +75,6 @@ class TestCompiler:
             return self.variable(captured(int(part.arguments[0]))), NO_INDEX
         if fetch is Fetch.VAR:
             return self._variable(*part.arguments)
-        if fetch is Fetch.RES_PAYLOAD_LV:
-            return _length_value(*part.arguments)
         if what is None:
             first, second = (*map(int, part.arguments), 0, 0)[:2]
             return first, second
@@ -87,23 +93,16 @@ class TestCompiler:
         return self._variables.setdefault(rest, len(self._variables)) << 2 | VAR_SCOPES[scope]
 
     def _variable(self, name: str, default: str | None = None) -> tuple[int, int]:
-        text = NO_INDEX if default is None else self._table.value(default.encode("utf-8", "surrogateescape"))
+        text = NO_INDEX if default is None else self._table.value(encoded(default))
         return self.variable(name), text
 
     def _converter(self, part: Part) -> tuple[int, ...]:
         if part.name in MAPS:
             match = Match[MAPS[part.name].upper()]
-            fallback = part.arguments[1].encode("utf-8", "surrogateescape") if len(part.arguments) > 1 else None
+            fallback = encoded(part.arguments[1]) if len(part.arguments) > 1 else None
             text = (NO_INDEX, 0) if fallback is None else self._table.text(fallback)
             return Convert.MAP, match, self._map(part.arguments[0], match, part.location), 0, 0, *text, 0
-        if part.name in ("field", "word"):
-            number, delimiters = part.arguments
-            text = self._table.text(delimiters.encode("utf-8", "surrogateescape"))
-            return Convert[part.name.upper()], 0, NO_INDEX, int(number) & 0xFFFFFFFF, 0, *text, 0
-        if part.name in _CASTS:
-            return _CASTS[part.name], 0, NO_INDEX, 0, 0, NO_INDEX, 0, 0
-        bits = (*map(int, part.arguments), 128)[:2] if part.arguments else (0, 0)
-        return Convert[part.name.upper()], 0, NO_INDEX, *bits, NO_INDEX, 0, 0
+        return compile_converter(part, self._table)
 
     def _patterns(self, test: Test, match: Match) -> int:
         words = list(test.patterns)
@@ -119,11 +118,27 @@ class TestCompiler:
             return self._table.integers(Range(low, high, 0, 0) for low, high in ranges if low <= high)
         if match is Match.IP:
             return self._networks([(word, 0) for word in words], self._resolve if test.resolve else None)
+        if match is Match.REG:
+            return self._regexes([(word, 0) for word in words], ignore_case=test.ignore_case)
         if test.match == "bin":
             texts = [patterns.hexadecimal(word) for word in words]
         else:
             texts = [patterns.text(word, ignore_case=test.ignore_case) for word in words]
         return self._texts(match, [(text, 0) for text in texts], words)
+
+    def _regexes(self, entries: list[tuple[Word, int]], *, ignore_case: bool) -> int:
+        if len(entries) > MAX_SEARCHED:
+            message = f"at most {MAX_SEARCHED} regular expressions can be tried one by one"
+            raise ConfigError(entries[MAX_SEARCHED][0].location, message)
+        found: list[tuple[Regex, int]] = []
+        for word, value in entries:
+            try:
+                text = patterns.text(word, ignore_case=False)
+                found.append((compile_regex(text, ignore_case=ignore_case), value))
+            except RegexError as failure:
+                message = f"the regular expression {quote(word.text)} cannot be used: {failure}"
+                self._report.error(word.location, message)
+        return self._table.regexes(found)
 
     def _texts(self, match: Match, entries: list[tuple[bytes, int]], words: list[Word]) -> int:
         delimiters = _SEARCHED.get(match)
@@ -162,7 +177,7 @@ class TestCompiler:
         for line in self._files.lines(file, where):
             key, *rest = line.text.split(None, 1)
             words.append(line._replace(text=key))
-            values.append(self._table.value(rest[0].encode("utf-8", "surrogateescape") if rest else b""))
+            values.append(self._table.value(encoded(rest[0]) if rest else b""))
         offset = self._maps[file, match.name] = self._keys(match, words, values)
         return offset
 
@@ -173,14 +188,10 @@ class TestCompiler:
             ranges = patterns.numbers(words, Kind.INTEGER)
             keys = zip(ranges, values, strict=True)
             return self._table.integers(Range(*key, number, value) for number, (key, value) in enumerate(keys))
+        if match is Match.REG:
+            return self._regexes(list(zip(words, values, strict=True)), ignore_case=False)
         texts = [patterns.text(word, ignore_case=False) for word in words]
         return self._texts(match, list(zip(texts, values, strict=True)), words)
-
-
-def _length_value(offset: str, width: str, place: str = "+0") -> tuple[int, int]:
-    """The numbers of a FETCH_PAYLOAD_LV of rules.h."""
-    relative = place[0] in "+-"
-    return int(width) << 16 | int(offset), (int(place) << 1 | relative) & 0xFFFFFFFF
 
 
 def captured(number: int) -> str:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from fastlb.rules.model import NO_INDEX, Match
+from fastlb.rules.regex import Op, Regex
 from fastlb.rules.segments import Range, segments
 
 
@@ -64,6 +65,24 @@ class Table:
         for name, (offset, size), parent in zip(names, places, parents, strict=True):
             rows += (offset, size, parent, unique[name])
         return self.words(len(names), self.words(*rows))
+
+    def regex(self, regex: Regex, value: int = 0) -> bytes:
+        """A rule_regex; what it refers to is appended."""
+        steps = [
+            struct.pack("=III", step.op, self._byte_set(step.first) if step.op is Op.SET else step.first, step.second)
+            for step in regex.steps
+        ]
+        firsts = NO_INDEX if regex.firsts is None else self._byte_set(regex.firsts)
+        return struct.pack("=6I", len(steps), self.add(b"".join(steps)), firsts, regex.anchored, value, 0)
+
+    def regexes(self, entries: Iterable[tuple[Regex, int]]) -> int:
+        """Regular expressions and their values, in the order in which they are tried."""
+        rows = [self.regex(regex, value) for regex, value in entries]
+        return self.words(len(rows), self.add(b"".join(rows)))
+
+    def _byte_set(self, found: int) -> int:
+        """A set of bytes, one bit for each."""
+        return self.text(found.to_bytes(32, "little"))[0]
 
     def integers(self, ranges: Iterable[Range]) -> int:
         """Ranges of whole numbers."""

@@ -54,6 +54,12 @@ expose-experimental-directives|insecure-fork-wanted|numa-cpu-mapping|no numa-cpu
 mworker-max-reloads 5|close-spread-time 5s|profiling.tasks on|tune.listener.multi-queue on|tune.maxrewrite 5
 """
 AGREED_FRONTEND = """
+acl a src -m str 1.1.1.1|acl a req.ssl_sni -m reg ^a|acl a req.ssl_sni -m reg (a|acl a req.payload(0,4),add(1) 1
+acl a req.ssl_sni,regsub(a,b) -m str a|acl a req.ssl_sni,regsub(a) -m str a|acl a str(a -m str b|acl a str() -m str b
+acl a 'req.ssl_sni,regsub("(a|b)","x")' -m str a|acl a bin(0g) -m found|acl a bin() -m found
+acl a int(x) 1|acl a int(-5) 1
+acl a ipv4(1.2.3) 1.2.3.4|acl a req.len,be2dec(:,9) -m found|acl a req.rdp_cookie(a) -m str b
+acl a req.payload(0,0),fix_tag_value(Tag) -m found|acl a req.payload(0,0),mqtt_field_value(connect,topic) -m found
 maxconn 5|maxconn|maxconn 3 4|timeout client 3s|timeout client 3s 4|timeout client|timeout cleint 3|timeout client 5sec
 timeout client -5|timeout client 1.5s|timeout client 24d|timeout client 25d|timeout client 500us|timeout client 5S
 timeout client 5x|timeout client s|timeout client 2147483647|timeout client 2147483648|timeout client 5min
@@ -369,7 +375,7 @@ log-tag "a b"|hard-stop-after 1s 5|maxconnrate x|fd-hard-limit x|maxpipes x|tune
 unix-bind mode|unix-bind mode 9
 """
 STRICTER_FRONTEND = """
-acl a src -m str 1.1.1.1|acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a req.ssl_sni -m reg ^a
+acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a req.ssl_sni,strcmp(txn.a) 0
 acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a always_true 1|acl a path /x
 acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
 tcp-request inspect-delay 5s x
@@ -391,8 +397,8 @@ clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
 STRICTER_BACKEND = """
 balance random 3|balance random(3)x|balance randomx|balance first x|server t 127.0.0.1:80 id 5x|default-server id 5
 retries -1|retries x|balance|balance roundrobin x|balance uri|option redispatch x|option redispatch 3 4
-hash-type consistent djb2 avalanche x|hash-balance-factor 150x|balance hash src_port,ipmask(24)|balance hash src()
-balance hash src,ipmask(24),ipmask(16)|log-tag a b|option redispatch -5|option httpchk "GET /a"
+hash-type consistent djb2 avalanche x|hash-balance-factor 150x|balance hash src_port,ipmask(24)
+log-tag a b|option redispatch -5|option httpchk "GET /a"
 option httpchk GET /x HTTP/2|http-check expect string-lf a|http-check send uri-lf /a|http-check connect via-socks4
 server t 1.2.3.4:5 check observe layer7
 server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:80 check|server t * check port 80

@@ -1,4 +1,4 @@
-"""An engine that is only asked what rules say: no connection is made."""
+"""An engine that is asked what rules say, without any connection."""
 
 from __future__ import annotations
 
@@ -42,10 +42,16 @@ class Judge:
         return _engine.judge(self.engine, 0, source)[3]
 
     def content(self, data: bytes, *, final: bool = False) -> str:
-        return _engine.judge(self.engine, 0, "127.0.0.1", 1, data, final)[1]
+        return str(_engine.judge(self.engine, 0, "127.0.0.1", 1, data, final)[1])
 
     def backend(self, data: bytes = b"", source: str = "127.0.0.1") -> int:
         return _engine.judge(self.engine, 0, source, 1, data)[2]
+
+    def value(
+        self, number: int = 0, data: bytes = b"", source: str = "127.0.0.1", *, final: bool = True
+    ) -> bytes | None:
+        """What the sample of ``use_backend %[sample]`` number so gives."""
+        return _engine.sample_value(self.engine, 0, number, source, data, final)
 
     def close(self) -> None:
         self.engine.close()

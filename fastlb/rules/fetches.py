@@ -1,0 +1,60 @@
+"""Fetches with arguments of their own: constants, and parts of what a client says."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from fastlb.config.ruletree import Part
+from fastlb.config.samplearguments import BOOLEANS
+from fastlb.rules.converters import encoded, split_number
+from fastlb.rules.model import Fetch
+from fastlb.rules.table import Table
+
+Words = tuple[int, int, int]
+
+
+def compile_fetch(part: Part, table: Table) -> Words | None:
+    """Fetch and arguments of a rule_sample; None for those whose arguments are just numbers, or names."""
+    if part.name in _CONSTANTS:
+        return _CONSTANTS[part.name](part.arguments[0], table)
+    if part.name in _COOKIES:
+        return _COOKIES[part.name], *table.text(encoded(part.arguments[0] if part.arguments else ""))
+    return _payload_lv(part) if part.name in _LONG else None
+
+
+def _payload_lv(part: Part) -> Words:
+    """The second is where the text is: twice that, and odd where it is counted from behind its length."""
+    offset, width, *text = part.arguments
+    relative = not text or text[0].startswith(("+", "-"))
+    return (
+        _LONG[part.name],
+        int(offset) | int(width) << 16,
+        (int(text[0] if text else 0) * 2 + relative) & 0xFFFFFFFF,
+    )
+
+
+def _text(text: str, table: Table) -> Words:
+    return Fetch.TEXT, *table.text(encoded(text))
+
+
+def _bytes(text: str, table: Table) -> Words:
+    return Fetch.TEXT, *table.text(bytes.fromhex(text))
+
+
+def _number(text: str, table: Table) -> Words:
+    return Fetch.NUMBER, *split_number(BOOLEANS[text] if text in BOOLEANS else int(text))
+
+
+def _address(text: str, table: Table) -> Words:
+    address = ipaddress.ip_address(text)
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    return Fetch.ADDRESS, table.text(address.packed)[0], family
+
+
+_LONG = {"req.payload_lv": Fetch.REQ_PAYLOAD_LV, "res.payload_lv": Fetch.RES_PAYLOAD_LV}
+_COOKIES = {"req.rdp_cookie": Fetch.REQ_RDP_COOKIE, "req.rdp_cookie_cnt": Fetch.REQ_RDP_COOKIE_CNT}
+_CONSTANTS: dict[str, Callable[[str, Table], Words]] = {
+    "str": _text, "bin": _bytes, "int": _number, "bool": _number, "ipv4": _address, "ipv6": _address,
+}  # fmt: skip
