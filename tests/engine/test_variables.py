@@ -42,9 +42,7 @@ def test_of_any_kind_it_is_compared_as_any(judge, value: str, test: str) -> None
     assert judge(rules).content(b"123") == "reject"
 
 
-@pytest.mark.parametrize(
-    ("data", "test"), [(b"12x", "-m int 12"), (b"", "-m int 0"), (b"10.0.0", "-m ip 10.0.0.0/8"), (b"-", "-m int 0")]
-)
+@pytest.mark.parametrize(("data", "test"), [(b"12x", "-m int 0"), (b"", "-m int 0"), (b"10.0.0", "-m ip 10.0.0.0/8")])
 def test_what_is_no_number_or_address_matches_nothing(judge, data: bytes, test: str) -> None:
     rules = f"{A} req.payload(0,0)\ntcp-request content reject if {{ var(txn.a) {test} }}"
     assert judge(rules).content(data) == "accept"
@@ -63,7 +61,7 @@ def test_what_is_not_there_sets_nothing_and_is_not_waited_for(judge) -> None:
         ("set-var(txn.a,ifexists) req.len", 0), ("set-var(txn.a,ifset) req.len", 0),
         ("set-var(txn.a,ifnotexists) req.len", 2), ("set-var(txn.a,ifnotset) req.len", 2),
         ("set-var(txn.a,ifempty) req.len", 0), ("set-var(txn.a,ifnotempty) req.len", 2),
-        ("set-var(txn.a,ifempty) req.payload(0,0),field(2,.)", 3),
+        ("set-var(txn.a,ifempty) req.payload(0,0),word(2,.)", 3),
         ("set-var(txn.a,ifgt) req.len", 2), ("set-var(txn.a) src_port;set-var(txn.a,ifgt) req.len", 1),
         ("set-var(txn.a) src_port;set-var(txn.a,iflt) req.len", 2),
         ("set-var(txn.a) src_port;set-var(txn.a,ifexists,iflt) req.len", 2),
