@@ -116,13 +116,16 @@ cdef bytes _frontend_row(frontend, process, uint32_t slot, pieces, names):
     return (<char *>&row)[:sizeof(row)]
 
 
-cdef plan_hash _hash(hashing):
+cdef plan_hash _hash(hashing, uint32_t sample):
     cdef plan_hash row
     memset(&row, 0, sizeof(row))
     row.fetch = int(hashing.fetch)
     row.function = int(hashing.function)
     row.factor = hashing.factor
+    row.affinity = int(hashing.affinity)
+    row.sample = sample
     row.flags = HASH_AVALANCHE if hashing.avalanche else 0
+    row.flags |= HASH_OR_NOTHING if hashing.or_nothing else 0
     if hashing.mask4 is not None:
         row.flags |= HASH_MASK
         memcpy(&row.mask4[0], <const char *>hashing.mask4, 4)
@@ -152,7 +155,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
         row.keepalive_count = backend.keepalive.count
     row.flags = BACKEND_KERNEL_SPLICE if backend.kernel_splice else 0
     row.draws = backend.draws
-    row.hash = _hash(backend.hashing)
+    row.hash = _hash(backend.hashing, backend.rules.hashed)
     row.flags |= BACKEND_ALL_BACKUPS if backend.allbackups else 0
     row.flags |= BACKEND_PRIORITIES if backend.rules.priorities else 0
     row.flags |= BACKEND_NO_LINGER if backend.nolinger else 0
@@ -162,6 +165,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.server_rules = _rule_set(backend.rules.servers)
     row.answer_ms = backend.rules.answer_ms
     row.answer_rules = _rule_set(backend.rules.answer)
+    row.cookie.offset, row.cookie.size = backend.rules.cookie
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 

@@ -1,8 +1,9 @@
 # balance source and balance hash: what of a connection is hashed, and which server that means.
 
 ctypedef struct hash_key_t:
-    uint32_t size          # 4, 8 or 16
-    uint8_t data[16]
+    uint32_t size
+    const uint8_t *text    # of a sample: in the worker's scratch, or NULL
+    uint8_t data[16]       # of an address or a port
 
 
 cdef bint is_mapped_v4(const uint8_t *address) noexcept nogil:
@@ -38,6 +39,9 @@ cdef bint hash_key(worker_t *w, session_t *s, hash_key_t *key) noexcept nogil:
     cdef cold_t here
     cdef sockaddr_storage local
     cdef socklen_t size = sizeof(local)
+    key.text = NULL
+    if how.fetch == HASH_SAMPLE:
+        return inspect_hash(w, s, key)
     if how.fetch == HASH_DST or how.fetch == HASH_DST_PORT:
         local.ss_family = 0
         getsockname(s.client.fd, <sockaddr *>&local, &size)
@@ -113,6 +117,44 @@ cdef int hash_walk(worker_t *w, session_t *s, plan_server *avoid, schedule_t sch
     return PICK_NONE
 
 
+cdef bint hash_leaves(worker_t *w, session_t *s, plan_server *server) noexcept nogil:
+    # "hash-preserve-affinity": whether a client leaves this server, which is full, for the next one. Whoever has a
+    # place in its queue is not of those who find that full.
+    cdef uint64_t limit = load_relaxed(&w.control.servers[server.slot].maxqueue)
+    if s.backend.hash.affinity == AFFINITY_MAXCONN:
+        return True
+    if s.state == SESSION_QUEUED and w.colds[session_index(w, s)].queue == MAX_BACKENDS_C + server.slot:
+        return False
+    return limit != 0 and gauge_total(w, &w.row.servers[server.slot].queued) >= limit
+
+
+cdef int hash_walk_on(worker_t *w, session_t *s, plan_server *avoid, schedule_t schedule, uint64_t start,
+                      bint bounded) noexcept nogil:
+    # The first server from the client's own one on that it need not leave. Each is asked once, however many places it
+    # has. When all would be left, the client's own one is.
+    cdef uint64_t asked[MAX_SERVERS_C / 64]
+    cdef uint32_t left = s.backend.server_count, k, index
+    cdef plan_server *server
+    cdef int verdict
+    memset(asked, 0, (left + 63) / 64 * 8)
+    for k in range(schedule.length):
+        server = balance_lookup(s, schedule.slots[(start + k) % schedule.length])
+        if server == NULL or server == avoid or not server_usable(w, server):
+            continue
+        index = <uint32_t>(server - plan_server_at(s.plan, s.backend.first_server))
+        if asked[index >> 6] >> (index & 63) & 1:
+            continue
+        asked[index >> 6] |= <uint64_t>1 << (index & 63)
+        verdict = hash_try(w, s, server, bounded)
+        if verdict == PICK_FOUND or (verdict == PICK_FULL and not hash_leaves(w, s, server)):
+            return verdict
+        left -= 1
+        if left == 0:
+            break
+    s.target = NULL
+    return PICK_NONE
+
+
 cdef int balance_hash(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
     cdef schedule_t schedule = balance_schedule(w, s.backend)
     cdef hash_key_t key
@@ -124,9 +166,13 @@ cdef int balance_hash(worker_t *w, session_t *s, plan_server *avoid) noexcept no
         return PICK_NONE
     if not hash_key(w, s, &key):
         return balance_walk(w, s, avoid, schedule, balance_turn(w, s, avoid))
-    h = hash_bytes(&s.backend.hash, key.data, key.size)
+    h = hash_bytes(&s.backend.hash, key.text if key.text != NULL else key.data, key.size)
     start = ring_find(schedule, h) if schedule.keys != NULL else h
     bounded = s.backend.hash.factor != 0 and schedule.keys != NULL
+    if s.backend.hash.affinity != AFFINITY_ALWAYS:
+        verdict = hash_walk_on(w, s, avoid, schedule, start, bounded)
+        if verdict != PICK_NONE:
+            return verdict
     verdict = hash_walk(w, s, avoid, schedule, start, bounded)
     if verdict == PICK_NONE and bounded:
         return hash_walk(w, s, avoid, schedule, start, False)  # every share was taken while it was looked at

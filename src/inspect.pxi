@@ -101,6 +101,61 @@ cdef void inspect_server(worker_t *w, session_t *s, look_t *look) noexcept nogil
                 return
 
 
+cdef bint rdp_endpoint(const value_t *v, uint32_t *address, uint32_t *port) noexcept nogil:
+    # "3640205228.15629.0000": the bytes of an IPv4 address and of a port, each read as a number, the lowest first.
+    cdef cursor_t c
+    cdef uint64_t numbers[2]
+    cdef uint32_t i
+    c.at = v.text
+    c.left = v.size
+    for i in range(2):
+        numbers[i] = 0
+        while c.left and c'0' <= c.at[0] <= c'9' and numbers[i] >> 32 == 0:
+            numbers[i] = 10 * numbers[i] + (c.at[0] - c'0')
+            cursor_number(&c, 1)
+        if cursor_number(&c, 1) != c'.' or numbers[i] >> 32 != 0:
+            return False
+    for i in range(4):
+        (<uint8_t *>address)[i] = <uint8_t>(numbers[0] >> (8 * i))
+    port[0] = <uint32_t>(numbers[1] >> 8 & 0xff | (numbers[1] & 0xff) << 8)
+    return True
+
+
+cdef void inspect_persist(worker_t *w, session_t *s, look_t *look) noexcept nogil:
+    # "persist rdp-cookie": the server that a terminal server has told the client to come back to, if it is up.
+    cdef plan_backend *backend = s.backend
+    cdef plan_server *server
+    cdef sockaddr_in *there
+    cdef value_t v
+    cdef uint32_t address, port, i
+    if rdp_cookie(look.data, look.size, plan_rules(s.plan) + backend.cookie.offset, backend.cookie.size,
+                  &v) != RDP_FOUND or not rdp_endpoint(&v, &address, &port):
+        return
+    for i in range(backend.server_count):
+        server = plan_server_at(s.plan, backend.first_server + i)
+        there = <sockaddr_in *>server.address
+        if (there.sin_family == AF_INET and address == there.sin_addr.s_addr and port == ntohs(there.sin_port)
+                and server_up(w, server)):
+            w.colds[session_index(w, s)].pinned = server
+            s.rules = RULES_PINNED
+            return
+
+
+cdef bint inspect_hash(worker_t *w, session_t *s, hash_key_t *key) noexcept nogil:
+    # The sample of "balance hash", of what the client has said by now. False: there is none.
+    cdef look_t look
+    cdef value_t v
+    look_begin(&look, w, s.plan, s.frontend, s.client.fd)
+    look_of(&look, s)
+    inspect_peek(w, s, &s.client, &look)
+    look.final = 1
+    if not sample_get(&look, <const rule_sample *>(plan_rules(s.plan) + s.backend.hash.sample), &v):
+        return False
+    key.text = v.text
+    key.size = v.size
+    return v.size != 0 or not s.backend.hash.flags & HASH_OR_NOTHING
+
+
 cdef bint inspect_is_own_backend(session_t *s) noexcept nogil:
     return s.frontend.own_backend != NO_INDEX and s.backend == plan_backend_at(s.plan, s.frontend.own_backend)
 
@@ -127,5 +182,7 @@ cdef void inspect_run(worker_t *w, session_t *s, bint expired) noexcept nogil:
             return
         s.rules = 0
         inspect_server(w, s, &look)
+        if s.backend.cookie.size and s.rules == 0:
+            inspect_persist(w, s, &look)
     s.state = SESSION_ACCEPTED
     session_go_on(w, s)

@@ -125,16 +125,20 @@ struct plan_frontend {
     struct plan_name name;
 };
 
-enum { HASH_SRC = 0, HASH_DST = 1, HASH_SRC_PORT = 2, HASH_DST_PORT = 3 };
+enum { HASH_SRC = 0, HASH_DST = 1, HASH_SRC_PORT = 2, HASH_DST_PORT = 3, HASH_SAMPLE = 4 };
+enum { AFFINITY_ALWAYS = 0, AFFINITY_MAXCONN = 1, AFFINITY_MAXQUEUE = 2 };
 enum { HASH_WORDS = 0, HASH_SDBM = 1, HASH_DJB2 = 2, HASH_WT6 = 3, HASH_CRC32 = 4 };
 #define HASH_AVALANCHE 1u
 #define HASH_MASK 2u  /* an address is masked; without HASH_MASK6, one of IPv6 counts as none */
 #define HASH_MASK6 4u
+#define HASH_OR_NOTHING 8u /* an empty sample counts as none */
 
 struct plan_hash { /* of balance source and hash */
     uint32_t fetch;
     uint32_t function;
     uint32_t flags;
+    uint32_t affinity; /* AFFINITY_… */
+    uint32_t sample;   /* rule_sample */
     uint32_t factor; /* percent of the average that a server may have, 0 for no limit; of a ring only */
     uint8_t mask4[4];
     uint8_t mask6[16];
@@ -163,6 +167,7 @@ struct plan_backend {
     struct rule_set server_rules;
     uint32_t answer_ms; /* how long what a server sends is waited for */
     struct rule_set answer_rules;
+    struct plan_name cookie; /* of "persist rdp-cookie", within the rules; empty: none */
     struct plan_name name;
 };
 

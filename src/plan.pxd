@@ -29,6 +29,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t HASH_AVALANCHE
     const uint32_t HASH_MASK
     const uint32_t HASH_MASK6
+    const uint32_t HASH_OR_NOTHING
     const uint32_t SEND_PROXY_V1
     const uint32_t SEND_PROXY_V2
     const uint32_t SEND_PROXY_CRC32C
@@ -103,6 +104,12 @@ cdef extern from "plan.h" nogil:
         HASH_DST
         HASH_SRC_PORT
         HASH_DST_PORT
+        HASH_SAMPLE
+
+    enum:
+        AFFINITY_ALWAYS
+        AFFINITY_MAXCONN
+        AFFINITY_MAXQUEUE
 
     enum:
         HASH_WORDS
@@ -156,6 +163,8 @@ cdef extern from "plan.h" nogil:
         uint32_t fetch
         uint32_t function
         uint32_t flags
+        uint32_t affinity
+        uint32_t sample
         uint32_t factor
         uint8_t *mask4
         uint8_t *mask6
@@ -183,6 +192,7 @@ cdef extern from "plan.h" nogil:
         rule_set server_rules
         uint32_t answer_ms
         rule_set answer_rules
+        plan_name cookie
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":

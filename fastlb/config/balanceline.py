@@ -6,12 +6,12 @@ import re
 
 from fastlb.config import known
 from fastlb.config.args import Args
+from fastlb.config.balancetree import DEFAULT_DRAWS, BalanceLine
 from fastlb.config.errors import ConfigError, quote
-from fastlb.config.hashline import parse_hashed_by
+from fastlb.config.hashline import parse_hashed_by, parse_hashed_cookie
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.proxysection import ProxySection
-from fastlb.config.tree import DEFAULT_DRAWS, BalanceLine
 from fastlb.config.units import UnitError, parse_integer
 
 MAX_DRAWS = 256
@@ -27,10 +27,14 @@ BALANCE_ALGORITHMS: KeywordTable[str] = KeywordTable(
         "first": Keyword("first", "", "the first server, by id, whose 'maxconn' is not reached"),
         "random": Keyword("random", "", "random(n): the less loaded of n servers drawn by weight (2)"),
         "hash": Keyword(
-            "hash", "key", "the same server for the same key: src, dst, src_port, dst_port, src,ipmask(24)"
+            "hash",
+            "sample",
+            "the same server for the same sample: src, src,ipmask(24), dst_port, req.ssl_sni and so on",
+        ),
+        "rdp-cookie": Keyword(
+            "rdp-cookie", "", "rdp-cookie(name): the same server for the same cookie of a remote desktop (mstshash)"
         ),
     },
-    not_yet=known.BALANCE_NOT_YET,
     refused=known.BALANCE_REFUSED,
 )
 
@@ -41,7 +45,10 @@ def parse_balance(section: ProxySection, args: Args) -> None:
     call = _CALL.fullmatch(word.text)
     name = BALANCE_ALGORITHMS.find(word._replace(text=call[1]) if call else word, args.report)
     assert name is not None
-    if call is None:
+    if name == "rdp-cookie":
+        by = parse_hashed_cookie(word, call[2] if call else "mstshash", args)
+        section.set("balance", BalanceLine("hash", by=by), args)
+    elif call is None:
         section.set("balance", BalanceLine(name, by=parse_hashed_by(args) if name == "hash" else None), args)
     elif name == "random":
         section.set("balance", BalanceLine(name, _draws(word, call[2])), args)

@@ -6,10 +6,13 @@ import ipaddress
 import re
 
 from fastlb.config.args import MAX_COUNT, Args
-from fastlb.config.errors import ConfigError, NotSupported, quote
+from fastlb.config.balancetree import HashedBy, HashTypeLine
+from fastlb.config.errors import ConfigError, quote
 from fastlb.config.lexer import Word
 from fastlb.config.proxysection import ProxySection
-from fastlb.config.tree import HashedBy, HashTypeLine
+from fastlb.config.ruletree import Kind
+from fastlb.config.samplekinds import as_kind
+from fastlb.config.samples import parse_sample
 
 HASH_TYPES = ("map-based", "consistent", "maglev")
 HASH_FUNCTIONS = ("sdbm", "djb2", "wt6", "crc32", "none")
@@ -17,8 +20,10 @@ HASH_KEYS = ("id", "addr", "addr-port")
 _DEFAULT_FUNCTION = "sdbm"
 _FETCHES = ("src", "dst", "src_port", "dst_port")
 _ADDRESSES = ("src", "dst")
+COOKIE_NAME = re.compile(r"[^\s,()'\"\\]{1,64}")
+_PERSIST = re.compile(rf"rdp-cookie(?:\(({COOKIE_NAME.pattern})\))?")
 _EXPRESSION = re.compile(r"([a-z_]+)(?:,ipmask\(([^(),]*)(?:,([^(),]*))?\))?")
-_SUPPORTED = "it can be src, dst, src_port or dst_port, and 'src,ipmask(24,64)' or 'dst,ipmask(24,64)'"
+HASH_AFFINITIES = ("always", "maxconn", "maxqueue")
 
 
 def parse_hashed_by(args: Args) -> HashedBy:
@@ -26,13 +31,40 @@ def parse_hashed_by(args: Args) -> HashedBy:
     word = args.need("what to hash, such as 'src' or 'src,ipmask(24)'")
     match = _EXPRESSION.fullmatch(word.text)
     if match is None or match[1] not in _FETCHES:
-        raise NotSupported(word.location, f"'balance hash' by {quote(word.text)} is not supported yet", _SUPPORTED)
+        return _by_sample(word, args)
     fetch, mask4, mask6 = match.groups()
     if mask4 is None:
         return HashedBy(fetch)
     if fetch not in _ADDRESSES:
         raise ConfigError(word.location, f"{quote(fetch)} is no address: 'ipmask' cannot follow it")
     return HashedBy(fetch, _mask(word, mask4, 4), None if mask6 is None else _mask(word, mask6, 6))
+
+
+def _by_sample(word: Word, args: Args, *, or_nothing: bool = False) -> HashedBy:
+    """Any sample, as bytes: what text and addresses are anyway, and numbers are eight."""
+    sample = parse_sample(word, args.report)
+    return HashedBy(word.text, sample=as_kind(sample, Kind.BYTES, word.location), or_nothing=or_nothing)
+
+
+def parse_hashed_cookie(word: Word, name: str, args: Args) -> HashedBy:
+    """``balance rdp-cookie(NAME)``. Raises ConfigError."""
+    if not COOKIE_NAME.fullmatch(name):
+        raise ConfigError(word.location, f"{quote(name)} is no name of a cookie", "it has no commas, blanks or quotes")
+    return _by_sample(word._replace(text=f"req.rdp_cookie({name})"), args, or_nothing=True)
+
+
+def parse_hash_affinity(section: ProxySection, args: Args) -> None:
+    """Read ``hash-preserve-affinity WHEN``. Raises ConfigError."""
+    section.set("hash_affinity", args.one_of(HASH_AFFINITIES, "way to keep clients").text, args)
+
+
+def parse_persist(section: ProxySection, args: Args) -> None:
+    """Read ``persist rdp-cookie[(NAME)]``. Raises ConfigError."""
+    word = args.need("'rdp-cookie' or 'rdp-cookie(name)'")
+    found = _PERSIST.fullmatch(word.text)
+    if found is None:
+        raise ConfigError(word.location, f"{quote(word.text)} cannot follow 'persist'", "write 'persist rdp-cookie'")
+    section.set("persist", found[1] or "msts", args)
 
 
 def parse_hash_type(section: ProxySection, args: Args) -> None:

@@ -23,8 +23,7 @@ IGNORED_SECTIONS = words(
 PROXY_NOT_YET = words(
     """be-unpublished declare
     external-check filter filter-sequence force-be-switch force-persist
-    hash-preserve-affinity ignore-persist
-    log-steps persist
+    ignore-persist log-steps
     server-template stick stick-table tcp-check"""
 )
 PROXY_IGNORED = because(
@@ -71,7 +70,7 @@ OPTION_REFUSED = {"transparent": _TRANSPARENT}
 OPTION_IGNORED = {
     "contstats": "bytes are counted as they move",
     "use-small-buffers": "fastlb keeps no buffer for a connection",
-    "persist": "without cookies nobody is bound to a server that is down",
+    "persist": "nobody is bound to a server that is down",
     **because(SPLICES_ALWAYS, "splice-auto splice-request splice-response"),
     **because(
         HTTP_ONLY,
@@ -84,7 +83,6 @@ OPTION_IGNORED = {
     ),
 }
 
-BALANCE_NOT_YET = words("rdp-cookie")
 BALANCE_REFUSED = because(
     "it concerns HTTP: use roundrobin, leastconn, random, source or hash", "hdr log-hash log-sticky uri url_param"
 )

@@ -10,7 +10,7 @@ from fastlb.config.balanceline import parse_balance
 from fastlb.config.bindline import parse_bind_line
 from fastlb.config.errors import ConfigError, NotSupported, quote
 from fastlb.config.globalsection import GLOBAL_KEYWORDS, log_field, metrics_path
-from fastlb.config.hashline import parse_hash_factor, parse_hash_type
+from fastlb.config.hashline import parse_hash_affinity, parse_hash_factor, parse_hash_type, parse_persist
 from fastlb.config.httpcheck import parse_http_check
 from fastlb.config.identity import parse_description, parse_guid, parse_id
 from fastlb.config.keepalive import probes, seconds
@@ -248,6 +248,11 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "percent",
             "what a server on a hash ring may have of the average load (0: any)",
         ),
+        "hash-preserve-affinity": Keyword(
+            ProxyKeyword(parse_hash_affinity, Side.BACKEND),
+            "always|maxconn|maxqueue",
+            "when a hashed client leaves its server: never, when it is full, or with its queue full",
+        ),
         "hash-type": Keyword(
             ProxyKeyword(parse_hash_type, Side.BACKEND),
             "type [function] [avalanche]",
@@ -267,6 +272,11 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             "the log line of a connection with an error, a time-out, a retry or a redispatch",
         ),
         "id": Keyword(ProxyKeyword(_id, in_defaults=False), "n", "a number that no other proxy has"),
+        "persist": Keyword(
+            ProxyKeyword(parse_persist, Side.BACKEND),
+            "rdp-cookie[(name)]",
+            "the server whose address the cookie of a remote desktop's client names (msts)",
+        ),
         "log": Keyword(ProxyKeyword(_log), "global | target facility [level]", "where log lines go; 'no log': nowhere"),
         "log-format": Keyword(
             ProxyKeyword(_log_format("log_format"), Side.FRONTEND), '"…"', "the log line of a connection, of variables"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar
 
+from fastlb.config.balancetree import BalanceLine, HashTypeLine
 from fastlb.config.checktree import HttpComment, HttpStep, merged_steps
 from fastlb.config.endpoint import Endpoint as Endpoint
 from fastlb.config.endpoint import EndpointKind as EndpointKind
@@ -16,8 +17,6 @@ from fastlb.config.logpieces import LogPiece
 from fastlb.config.ruletree import NO_RULES, Condition, ProxyRules
 
 T = TypeVar("T")
-
-DEFAULT_DRAWS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,33 +226,6 @@ class HttpCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class HashedBy:
-    """What ``balance hash`` goes by: ``src``, ``dst``, ``src_port`` or ``dst_port``, and the masks of ``ipmask``."""
-
-    fetch: str
-    mask4: bytes | None = None
-    mask6: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceLine:
-    """``balance``: the algorithm, how many servers ``random`` draws, what ``hash`` goes by."""
-
-    algorithm: str
-    draws: int = DEFAULT_DRAWS
-    by: HashedBy | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HashTypeLine:
-    """``hash-type``: the kind of table, the function, and whether ``avalanche`` follows it."""
-
-    type: str
-    function: str
-    avalanche: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What a proxy, or a ``defaults`` section, says about itself. Times in milliseconds, 0 is "no limit".
 
@@ -274,6 +246,8 @@ class Settings:
     log_health_checks: Said[bool] | None = None
     hash_type: Said[HashTypeLine] | None = None
     hash_factor: Said[int] | None = None
+    hash_affinity: Said[str] | None = None
+    persist: Said[str] | None = None
     allbackups: Said[bool] | None = None
     abortonclose: Said[bool] | None = None
     nolinger: Said[bool] | None = None

@@ -24,5 +24,6 @@ def lines(backend: Backend) -> Iterator[tuple[str, str]]:
     if backend.balance not in (Balance.SOURCE, Balance.HASH):
         return
     yield f"hash-type {backend.hashing.table}", "hash_type"
+    yield f"hash-preserve-affinity {backend.hashing.affinity.name.lower()}", "hash_affinity"
     if backend.hashing.type is HashType.CONSISTENT:
         yield f"hash-balance-factor {backend.hashing.factor}", "hash_factor"

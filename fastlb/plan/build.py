@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fastlb.config.balancetree import BalanceLine
 from fastlb.config.errors import Location, Report
 from fastlb.config.globaltree import Config, DefaultPath
-from fastlb.config.tree import BalanceLine
 from fastlb.plan.advice import advise, advise_structured_data
 from fastlb.plan.hashplan import plan_hashing
 from fastlb.plan.identity import check_identity

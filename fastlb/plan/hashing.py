@@ -22,6 +22,18 @@ class HashFetch(IntEnum):
     DST = 1
     SRC_PORT = 2
     DST_PORT = 3
+    SAMPLE = 4
+
+
+class Affinity(IntEnum):
+    """When a client leaves its server for the next one: never, when it is full, or when its queue is, too.
+
+    The values are plan.h's.
+    """
+
+    ALWAYS = 0
+    MAXCONN = 1
+    MAXQUEUE = 2
 
 
 class HashFunction(IntEnum):
@@ -47,7 +59,8 @@ class HashKey(Enum):
 class Hashing:
     """How a backend hashes. ``mask4`` and ``mask6`` are 4 and 16 bytes, or None without ``ipmask`` and its second mask.
 
-    ``factor`` is percent of the average load that a server may have, 0 for no limit.
+    ``factor`` is percent of the average load that a server may have, 0 for no limit. ``sample`` is how a sample was
+    written that is hashed; ``or_nothing``: an empty one counts as none.
     """
 
     type: HashType = HashType.MAP
@@ -57,14 +70,20 @@ class Hashing:
     mask4: bytes | None = None
     mask6: bytes | None = None
     factor: int = 0
+    affinity: Affinity = Affinity.ALWAYS
+    sample: str = ""
+    or_nothing: bool = False
 
     def __str__(self) -> str:
         """For messages: ``src,ipmask(24) by consistent sdbm avalanche``."""
-        return f"{self.key} by {self.table}{f', factor {self.factor}' if self.factor else ''}"
+        affinity = f", affinity {self.affinity.name.lower()}" if self.affinity else ""
+        return f"{self.key} by {self.table}{f', factor {self.factor}' if self.factor else ''}{affinity}"
 
     @property
     def key(self) -> str:
         """What stands after ``balance hash``."""
+        if self.fetch is HashFetch.SAMPLE:
+            return self.sample
         masks = ",".join(_mask(mask) for mask in (self.mask4, self.mask6) if mask is not None)
         return f"{self.fetch.name.lower()},ipmask({masks})" if masks else self.fetch.name.lower()
 

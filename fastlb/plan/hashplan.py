@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from fastlb.config.balancetree import HashedBy, HashTypeLine
 from fastlb.config.errors import Location, Report, quote
-from fastlb.config.tree import HashedBy, HashTypeLine, ServerOptions, Settings
-from fastlb.plan.hashing import HashFetch, HashFunction, Hashing, HashKey, HashType
+from fastlb.config.tree import ServerOptions, Settings
+from fastlb.plan.hashing import Affinity, HashFetch, HashFunction, Hashing, HashKey, HashType
 from fastlb.plan.values import Merged, value_of
 
 _FETCHES = {
@@ -22,6 +23,7 @@ _FUNCTIONS = {
 }
 _DEFAULT_TYPE = HashTypeLine("map-based", "sdbm", False)
 _HASHED = ("source", "hash")
+_UNHASHED = "without 'balance source' or 'balance hash'"
 _HASHED_TO = "without a 'balance' that hashes and {}"
 
 
@@ -32,12 +34,15 @@ def plan_hashing(settings: Settings) -> Hashing:
     is_source = settings.balance is None or settings.balance.value.algorithm == "source"
     return Hashing(
         type=HashType(line.type),
-        fetch=_FETCHES[by.fetch],
+        fetch=HashFetch.SAMPLE if by.sample else _FETCHES[by.fetch],
         function=HashFunction.WORDS if is_source else _FUNCTIONS[line.function],
         avalanche=line.avalanche,
         mask4=by.mask4,
         mask6=by.mask6,
         factor=value_of(settings.hash_factor, 0),
+        affinity=Affinity[value_of(settings.hash_affinity, "always").upper()],
+        sample=by.fetch if by.sample else "",
+        or_nothing=by.or_nothing,
     )
 
 
@@ -53,7 +58,9 @@ def advise_hashing(merged: Merged, report: Report) -> None:
     hashes = settings.balance is not None and settings.balance.value.algorithm in _HASHED
     kind = settings.hash_type.value.type if hashes and settings.hash_type else ""
     if own.hash_type is not None and not hashes:
-        _no_effect("hash-type", "without 'balance source' or 'balance hash'", own.hash_type.location, report)
+        _no_effect("hash-type", _UNHASHED, own.hash_type.location, report)
+    if own.hash_affinity is not None and not hashes:
+        _no_effect("hash-preserve-affinity", _UNHASHED, own.hash_affinity.location, report)
     if own.hash_factor is not None and own.hash_factor.value and kind != "consistent":
         _no_effect("hash-balance-factor", _HASHED_TO.format("'hash-type consistent'"), own.hash_factor.location, report)
     for line in merged.proxy.servers:

@@ -13,9 +13,10 @@ from fastlb.config.tree import Proxy, Said
 from fastlb.plan.model import Backend, Frontend, Server
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend
+from fastlb.plan.values import Merged, value_of
 from fastlb.rules.compiler import RuleCompiler, captures
 from fastlb.rules.files import Files
-from fastlb.rules.model import NO_BACKEND_RULES
+from fastlb.rules.model import NO_BACKEND_RULES, BackendRules
 from fastlb.rules.samples import Names
 
 Ruled = tuple[tuple[Frontend, ...], tuple[Backend, ...], bytes]
@@ -46,7 +47,7 @@ def plan_rules(
 
     compiler = RuleCompiler(names, target, resolve, files, report)
     ruled_backends = tuple(
-        replace(backend, rules=compiler.backend(merged.proxy))
+        replace(backend, rules=_backend(merged, compiler))
         for backend, merged in zip(backends, roles.backends, strict=True)
     )
     ruled_frontends = tuple(
@@ -58,12 +59,19 @@ def plan_rules(
     return ruled_frontends, ruled_backends, compiler.table()
 
 
+def _backend(merged: Merged, compiler: RuleCompiler) -> BackendRules:
+    balance, persist = merged.settings.balance, merged.settings.persist
+    by = balance.value.by if balance else None
+    return compiler.backend(merged.proxy, by.sample if by else None, value_of(persist, ""))
+
+
 def _ruled(
     frontend: Frontend, proxy: Proxy, compiler: RuleCompiler, names: Names, backends: tuple[Backend, ...]
 ) -> Frontend:
     rules = compiler.frontend(proxy, names.backends[proxy.name] if proxy.has_backend else -1)
     destination = backends[frontend.backend].rules if frontend.backend >= 0 else NO_BACKEND_RULES
-    needed = rules.content.size or rules.backends.size or destination.content.size or destination.servers.size
+    own = (rules.content, rules.backends)
+    needed = (*own, destination.content, destination.servers, destination.cookie)
     log = frontend.session_log
     log = replace(
         log,
@@ -71,7 +79,7 @@ def _ruled(
         error_line=_shown(log.error_line, proxy, compiler),
         data=_shown(log.data, proxy, compiler),
     )
-    return replace(frontend, rules=replace(rules, needed=bool(needed)), session_log=log)
+    return replace(frontend, rules=replace(rules, needed=any(found.size for found in needed)), session_log=log)
 
 
 def _shown(pieces: tuple[LogPiece, ...], proxy: Proxy, compiler: RuleCompiler) -> tuple[LogPiece, ...]:

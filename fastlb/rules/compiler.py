@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from fastlb.config.errors import ConfigError, Report, quote
 from fastlb.config.logpieces import LogPiece
-from fastlb.config.ruletree import Action, Assign, Condition, Piece, ProxyRules, Rule, Term, Test
+from fastlb.config.ruletree import Action, Assign, Condition, Piece, ProxyRules, Rule, Sample, Term, Test
 from fastlb.config.suggest import did_you_mean
 from fastlb.config.tree import Proxy, Said
+from fastlb.rules.converters import encoded
 from fastlb.rules.files import Files
 from fastlb.rules.model import (
     CAPTURE_SHIFT,
@@ -68,11 +69,13 @@ class RuleCompiler:
             digest=self._digest(proxy),
         )
 
-    def backend(self, proxy: Proxy) -> BackendRules:
-        """The rules of a proxy's server side."""
+    def backend(self, proxy: Proxy, hashed: Sample | None, cookie: str) -> BackendRules:
+        """The rules of a proxy's server side, the sample that it is balanced by, and the cookie of ``persist``."""
         sets, inherited = self._sets(proxy), proxy.inherited.rules
         return BackendRules(
             inspect_ms=proxy.rules.inspect_delay_ms or inherited.inspect_delay_ms,
+            hashed=self._sample(hashed, proxy) if hashed else 0,
+            cookie=self._cookie(cookie) if cookie else EMPTY,
             content=sets["content"],
             servers=sets["servers"],
             answer_ms=proxy.rules.answer_delay_ms or inherited.answer_delay_ms,
@@ -80,6 +83,18 @@ class RuleCompiler:
             drops=_drops(proxy.rules) or _drops(inherited),
             digest=self._digest(proxy),
         )
+
+    def _cookie(self, name: str) -> RuleSet:
+        self._used = True
+        return RuleSet(*self._table.text(encoded(name)))
+
+    def _sample(self, sample: Sample, proxy: Proxy) -> int:
+        self._used = True
+        try:
+            return self._table.words(*self._tests.sample(sample, proxy.name))
+        except ConfigError as failure:
+            self._report.caught(failure)
+            return 0
 
     def _digest(self, proxy: Proxy) -> str:
         """Of a section's lines, and of the files whose names stand in them."""

@@ -118,6 +118,9 @@ bind :18081 thread odd|bind :18081 thread 1/1|bind :18081 thread x|bind :18081 l
 bind :18081 expose-fd listeners|bind :18081 severity-output none|bind :18081 nbconn 5|bind :18081 tcp-ss 1
 """
 AGREED_BACKEND = """
+balance hash src()|balance hash src,ipmask(24),ipmask(16)|balance hash req.ssl_sni|balance hash nosuch
+balance rdp-cookie|balance rdp-cookie(a)|balance hash req.rdp_cookie(a),lower|persist rdp-cookie
+persist rdp-cookie(a)|persist|persist cookie
 maxconn 5|timeout server 3s|timeout client 5s|timeout check 3s|timeout queue 5|timeout tunnel 1h|timeout server-fin 4s
 retries 3|retries 3 4|retries|balance roundrobin|balance static-rr|balance leastconn|balance source|balance robin
 balance first|balance random|balance random()|balance random(3)|balance random(0)|balance random(3x)|balance random(3
