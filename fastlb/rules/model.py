@@ -42,7 +42,8 @@ class FrontendRules:
 class BackendRules:
     """``hashed`` is the sample that ``balance hash`` goes by, ``cookie`` the name of ``persist rdp-cookie``: offsets.
 
-    A cookie's size is 0 where there is none. ``priorities``: some rule of the plan gives sessions a priority in the queues.
+    A cookie's size is 0 where there is none. ``priorities``: some rule of the plan gives sessions a priority in the
+    queues.
     """
 
     inspect_ms: int = 0
