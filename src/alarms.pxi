@@ -8,15 +8,18 @@ def alarms(Shm shm):
 
 
 def server_alarms(Shm shm, slots):
-    """How often the failed connections in a row reached the limit of each of these servers. IndexError for no slot."""
+    """How often the failed connections in a row reached the limit of each of these servers, modulo 2**32.
+
+    IndexError for no slot.
+    """
     found = []
     for slot in slots:
         shm.check(slot, MAX_SERVERS_C)
-        found.append(load_relaxed(&shm.shared.servers[<uint32_t>slot].alarms))
+        found.append(load32_relaxed(&shm.shared.servers[<uint32_t>slot].alarms))
     return found
 
 
 def forget_errors(Shm shm, slot):
     """A check has passed: the row of failed connections ends. IndexError for no slot."""
     shm.check(slot, MAX_SERVERS_C)
-    store_relaxed(&shm.shared.servers[<uint32_t>slot].errors, 0)
+    store32_relaxed(&shm.shared.servers[<uint32_t>slot].errors, 0)

@@ -144,8 +144,8 @@ struct frontend_shared {
 };
 
 struct server_shared { /* where the server line says 'observe' */
-    uint64_t errors; /* fetch_add, and 0 again: failed connections since a good one, or a check that passed */
-    uint64_t alarms; /* fetch_add: how often they reached error-limit */
+    uint32_t errors; /* fetch_add, and 0 again: failed connections since a good one, or a check that passed */
+    uint32_t alarms; /* fetch_add: how often they reached error-limit */
 };
 
 struct shm_shared {
@@ -153,7 +153,7 @@ struct shm_shared {
     uint64_t sessions; /* fetch_add: sessions of frontends whose log format numbers them */
     uint64_t connection_rate; /* rate */
     uint64_t session_rate;    /* rate */
-    uint64_t alarms;   /* fetch_add: those of all servers */
+    uint64_t alarms;          /* fetch_add: those of all servers */
     struct frontend_shared frontends[MAX_FRONTENDS];
     struct backend_shared backends[MAX_BACKENDS];
     struct server_shared servers[MAX_SERVERS];
@@ -294,6 +294,7 @@ static inline uint64_t load_acquire(const uint64_t *p) { return __atomic_load_n(
 static inline void store_relaxed(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
 static inline void store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline uint64_t fetch_add(uint64_t *p, uint64_t n) { return __atomic_fetch_add(p, n, __ATOMIC_SEQ_CST); }
+static inline uint32_t fetch_add32(uint32_t *p, uint32_t n) { return __atomic_fetch_add(p, n, __ATOMIC_SEQ_CST); }
 static inline uint64_t fetch_or(uint64_t *p, uint64_t n) { return __atomic_fetch_or(p, n, __ATOMIC_SEQ_CST); }
 static inline uint64_t fetch_and(uint64_t *p, uint64_t n) { return __atomic_fetch_and(p, n, __ATOMIC_SEQ_CST); }
 static inline int compare_exchange(uint64_t *p, uint64_t from, uint64_t to)

@@ -114,8 +114,8 @@ cdef extern from "layout.h" nogil:
         uint64_t rate
 
     ctypedef struct server_shared "struct server_shared":
-        uint64_t errors
-        uint64_t alarms
+        uint32_t errors
+        uint32_t alarms
 
     ctypedef struct shm_shared "struct shm_shared":
         uint64_t paused
@@ -233,6 +233,7 @@ cdef extern from "layout.h" nogil:
     void store_relaxed(uint64_t *p, uint64_t v)
     void store_release(uint64_t *p, uint64_t v)
     uint64_t fetch_add(uint64_t *p, uint64_t n)
+    uint32_t fetch_add32(uint32_t *p, uint32_t n)
     uint64_t fetch_or(uint64_t *p, uint64_t n)
     uint64_t fetch_and(uint64_t *p, uint64_t n)
     bint compare_exchange(uint64_t *p, uint64_t from_, uint64_t to)

@@ -16,6 +16,8 @@ from fastlb.plan.checkmodel import Observe
 MAX_AT_ONCE = 100
 """More alarms than this at one look do no more than these: no health is so good."""
 
+_MODULUS = 1 << 32
+
 
 def verdict_of(observe: Observe) -> Verdict:
     """In HAProxy's words."""
@@ -44,6 +46,6 @@ class Alarms:
         self._total = total
         watches = list(self._seen)
         for watch, count in zip(watches, server_alarms(self._view, [one.slot for one in watches]), strict=True):
-            if count > self._seen[watch]:
-                times, self._seen[watch] = count - self._seen[watch], count
+            times, self._seen[watch] = (count - self._seen[watch]) % _MODULUS, count
+            if times:
                 yield watch, min(times, MAX_AT_ONCE)
