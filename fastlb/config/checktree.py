@@ -1,4 +1,4 @@
-"""``option httpchk`` and ``http-check`` lines as written (HAProxy manual, section 4.2). All frozen."""
+"""What checks do, and ``http-check`` lines, as written (HAProxy manual, section 4.2). All frozen."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from enum import Enum
 
 from fastlb.config.endpoint import Endpoint
 from fastlb.config.errors import Location
+
+
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """``option tcp-check`` without a script: to be connected is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """``option httpchk``: what it sends is one of the section's ``http_checks``."""
 
 
 class ExpectKind(Enum):

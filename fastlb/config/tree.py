@@ -9,7 +9,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar
 
 from fastlb.config.balancetree import BalanceLine, HashTypeLine
+from fastlb.config.checktree import HttpCheck as HttpCheck
 from fastlb.config.checktree import HttpComment, HttpStep, merged_steps
+from fastlb.config.checktree import TcpCheck as TcpCheck
 from fastlb.config.endpoint import Endpoint as Endpoint
 from fastlb.config.endpoint import EndpointKind as EndpointKind
 from fastlb.config.errors import Location
@@ -213,16 +215,6 @@ class RingLine:
     connect_ms: int = 5000
     server_ms: int = 10_000
     servers: tuple[RingServer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TcpCheck:
-    """``option tcp-check`` without a script: to be connected is enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpCheck:
-    """``option httpchk``: what it sends is one of the section's ``http_checks``."""
 
 
 @dataclass(frozen=True, slots=True)
