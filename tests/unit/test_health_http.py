@@ -18,6 +18,7 @@ from fastlb.health.http import About
 from fastlb.health.messages import reason
 from fastlb.health.response import READ_LIMIT_BYTES, Response
 from fastlb.health.verdict import Outcome, Verdict
+from fastlb.health.watch import Watch
 from fastlb.plan.checkmodel import Request, Round
 from fastlb.plan.model import CheckKind
 
@@ -309,3 +310,13 @@ def test_send_state_tells_the_server_its_state() -> None:
             assert {request % (state, text) for state in (b"UP", b"UP 1/3")} >= seen - {b""}
 
     observe(scenario)
+
+
+def test_a_conditional_success_goes_on_with_a_rise_but_never_begins_one() -> None:
+    watch = Watch("be", server_of("a", 1, check_of(1)), 0, 0.0)
+    watch.health = 0
+    seen = []
+    for outcome in (Outcome.CONDITIONAL, Outcome.PASS, Outcome.CONDITIONAL, Outcome.FAIL, Outcome.PASS):
+        watch.take(outcome)
+        seen.append(watch.status())
+    assert seen == ["DOWN", "DOWN 1/2", "NOLB", "NOLB 2/3", "UP"]
