@@ -166,7 +166,8 @@ cdef bint session_client_left(session_t *s) noexcept nogil:
     # While nothing is connected yet: a reset, or a FIN with no byte before it, ends the matter (as HAProxy decides).
     if s.client.flags & END_ERROR:
         return True
-    return s.client.flags & END_FIN and (session_gives_up(s) or net_readable_bytes(s.client.fd) <= 0)
+    return s.client.flags & END_FIN and (
+        (s.state != SESSION_ACCEPTED and session_gives_up(s)) or net_readable_bytes(s.client.fd) <= 0)
 
 
 cdef bint session_gives_up(session_t *s) noexcept nogil:
@@ -210,10 +211,16 @@ cdef void session_run(worker_t *w, session_t *s) noexcept nogil:
 cdef void session_go_on(worker_t *w, session_t *s) noexcept nogil:
     if s.backend == NULL:
         session_close(w, s, CAUSE_NO_BACKEND)
-    elif session_gives_up(s):
-        session_close(w, s, CAUSE_CONNECT_CLIENT_ABORT)
     else:
-        session_assign(w, s)
+        session_place(w, s)
+
+
+cdef void session_place(worker_t *w, session_t *s) noexcept nogil:
+    # Who has given up is placed all the same, so that the log says where it was when that was noticed.
+    cdef bint gives_up = session_gives_up(s)
+    session_assign(w, s)
+    if gives_up:
+        ready_push(w, s)
 
 
 cdef void flow_finish(worker_t *w, session_t *s, flow_t *f, end_t *sink, flow_t *other) noexcept nogil:
