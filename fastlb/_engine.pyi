@@ -45,6 +45,7 @@ def proxy_header(
     source: tuple[str, int] | None = None,
     destination: tuple[str, int] | None = None,
 ) -> bytes: ...
+def proxy_header_fields(data: bytes) -> list[tuple[int, bytes]]: ...
 def compile_plan(
     plan: Plan,
     generation: int,

@@ -43,6 +43,11 @@ _SAID = {
     (Check, "read_ms"): ("check_timeout",),
     (Server, "slowstart_new"): ("slowstart",),
     (Bind, "remark"): ("label",),
+    (Server, "proxy_crc32c"): ("proxy_extras",),
+    (Server, "proxy_authority"): ("proxy_extras",),
+    (Server, "proxy_unique_id"): ("proxy_extras",),
+    (Server, "proxy_fields"): ("proxy_extras",),
+    (Check, "proxy_crc32c"): ("proxy_extras",),
     (Bind, "keepalive"): tuple(f"client_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
     (Backend, "keepalive"): tuple(f"server_keepalive{part}" for part in ("", "_idle", "_interval", "_count")),
 }
@@ -52,7 +57,7 @@ _OF_SECTION = {"backlog", "source", "tcp_smart_accept", *_SAID[Bind, "keepalive"
 UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
     "backend", "check", "request", "inherited_fd", "kind", "session_log", "moment", "line", "error_line", "data",
-    "port_offset", "tracked", "balance", "draws", "hashing", "rules", "label", "rounds",
+    "port_offset", "tracked", "balance", "draws", "hashing", "rules", "label", "keeps_fields", "rounds",
 }  # fmt: skip
 # Of what has not been said: the field that counts instead, and its name.
 _DERIVED = {

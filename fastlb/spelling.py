@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from fastlb.config.logformat import value_text
 from fastlb.config.proxyoptions import OPTIONS
 from fastlb.config.timeouts import TIMEOUTS
 from fastlb.plan.model import Backend, Check, Frontend, Server, SessionLog
@@ -26,6 +27,11 @@ _NAMES = {
     "shutdown_backups_when_up": "on-marked-up",
     "slowstart_new": "slowstart new-servers",
     "congestion": "cc",
+    "unique_id": "unique-id-format",
+    "proxy_crc32c": "proxy-v2-options crc32c",
+    "proxy_authority": "proxy-v2-options authority",
+    "proxy_unique_id": "proxy-v2-options unique-id",
+    "proxy_fields": "set-proxy-v2-tlv-fmt",
     "remark": "label",
     "disable_on_404": "http-check disable-on-404",
     "send_state": "http-check send-state",
@@ -88,6 +94,10 @@ def text_of(field: str, value: Any) -> str:
         return "on" if value else "off"
     if field.endswith("_ms"):
         return next(f"{value // size}{unit}" for size, unit in _UNITS if value % size == 0) if value else "no limit"
+    if field in ("unique_id", "proxy_fields") and not value:
+        return "none"
+    if field == "unique_id":
+        return f"'{value_text(value)}'"
     if field == "mode":
         return f"{value:o}"
     if isinstance(value, Enum):

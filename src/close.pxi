@@ -150,6 +150,7 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     sub(&w.row.counters.connections, 1)
     add(&w.row.counters.sessions_closed_total, 1)
     listen_wake(w, s.frontend)
+    session_forget(w, s)
     plan_release(w, s.plan)
     session_poison(w, s)
     s.state = SESSION_FREE

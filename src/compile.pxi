@@ -49,9 +49,11 @@ _ADDRESSES = frozenset(range(PIECE_FRONTEND_IP, PIECE_SERVER_PORT + 1))
 _MOMENTS = (0, LOG_AT_ACCEPT, LOG_AT_CONNECT | LOG_AT_END, LOG_AT_END)
 
 
-def _log_flags(log):
-    """LOG_… of a frontend's SessionLog."""
+def _log_flags(log, unique_id):
+    """LOG_… of a frontend's SessionLog; its unique id is made of pieces, too."""
     kinds = {piece.kind for piece in (*log.line, *log.error_line, *log.data)}
+    if PIECE_UNIQUE_ID in kinds:
+        kinds |= {piece.kind for piece in unique_id}
     flags = _MOMENTS[log.moment]
     for wanted, flag in (
         (log.error_line, LOG_AT_END),
@@ -59,7 +61,7 @@ def _log_flags(log):
         (log.dontlog_normal, LOG_NOT_NORMAL),
         (log.log_separate_errors, LOG_ERRORS_APART),
         (kinds & _ADDRESSES, LOG_ADDRESSES),
-        (PIECE_SESSION_NUMBER in kinds, LOG_NUMBERED),
+        (PIECE_SESSION_NUMBER in kinds | {piece.kind for piece in unique_id}, LOG_NUMBERED),
         (PIECE_LINE_NUMBER in kinds, LOG_COUNTED),
     ):
         flags |= flag if wanted else 0
@@ -82,7 +84,7 @@ cdef plan_line _line(line, pieces, names):
     return row
 
 
-cdef bytes _frontend_row(frontend, process, uint32_t slot, pieces, names):
+cdef bytes _frontend_row(frontend, process, uint32_t slot, bint numbered, pieces, names):
     cdef plan_frontend row
     memset(&row, 0, sizeof(row))
     row.slot = slot
@@ -107,7 +109,8 @@ cdef bytes _frontend_row(frontend, process, uint32_t slot, pieces, names):
     row.backend_rules = _rule_set(frontend.rules.backends)
     row.client_ms = frontend.client_ms
     row.client_fin_ms = frontend.client_fin_ms
-    row.log = _log_flags(frontend.session_log)
+    row.log = _log_flags(frontend.session_log, frontend.unique_id) | (LOG_NUMBERED if numbered else 0)
+    row.unique_id = _line(frontend.unique_id, pieces, names)
     row.line = _line(frontend.session_log.line, pieces, names)
     row.error_line = _line(frontend.session_log.error_line, pieces, names)
     row.data = _line(frontend.session_log.data, pieces, names)
@@ -185,11 +188,25 @@ cdef int _source_row(plan_source *row, source) except -1:
 
 
 cdef uint32_t _send_proxy(server):
-    cdef uint32_t version = SEND_PROXY_V2 if server.proxy_version == 2 else SEND_PROXY_V1
-    return version | (SEND_PROXY_CRC32C if server.proxy_crc32c else 0) if server.proxy_version else 0
+    flags = SEND_PROXY_V2 if server.proxy_version == 2 else SEND_PROXY_V1 if server.proxy_version else 0
+    for said, flag in (
+        (server.proxy_crc32c, SEND_PROXY_CRC32C),
+        (server.proxy_authority, SEND_PROXY_AUTHORITY),
+        (server.proxy_unique_id, SEND_PROXY_UNIQUE_ID),
+        (server.proxy_fields, SEND_PROXY_FIELDS),
+    ):
+        flags |= flag if said and flags else 0
+    return flags
 
 
-cdef bytes _server_row(server, plan, uint32_t slot, names):
+cdef bytes _field_row(field, pieces, names):
+    cdef plan_field row
+    row.kind = field.kind
+    row.line = _line(field.line, pieces, names)
+    return (<char *>&row)[:sizeof(row)]
+
+
+cdef bytes _server_row(server, plan, uint32_t slot, fields, pieces, names):
     cdef plan_server row
     cdef bytes address = _sockaddr(server.address)
     cdef bytes congestion = os.fsencode(server.congestion or "")
@@ -198,6 +215,9 @@ cdef bytes _server_row(server, plan, uint32_t slot, names):
     row.backend = server.backend
     row.send_proxy = _send_proxy(server)
     row.error_limit = server.check.observe.limit if server.check and server.check.observe else 0
+    row.fields = <uint32_t>len(fields)
+    row.field_count = <uint32_t>len(server.proxy_fields)
+    fields.extend([_field_row(field, pieces, names) for field in server.proxy_fields])
     row.backup = server.backup
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))
@@ -227,7 +247,7 @@ cdef bytes _bind_row(bind, slot, names):
     cdef plan_bind row
     row.frontend = bind.frontend
     row.slot = NO_INDEX if slot is None else <uint32_t>slot
-    row.flags = BIND_ACCEPT_PROXY if bind.accept_proxy else 0
+    row.flags = (BIND_ACCEPT_PROXY if bind.accept_proxy else 0) | (BIND_KEEPS_FIELDS if bind.keeps_fields else 0)
     row.name = _name(names, bind.label)
     return (<char *>&row)[:sizeof(row)]
 
@@ -266,8 +286,9 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots, 
     """
     cdef plan_header head
     blob = bytearray(sizeof(plan_header))
-    pieces = []
+    pieces, fields = [], []
     names = bytearray()
+    numbered = any(p.kind == PIECE_SESSION_NUMBER for s in plan.servers for f in s.proxy_fields for p in f.line)
     memset(&head, 0, sizeof(head))
     head.magic = PLAN_MAGIC
     head.version = LAYOUT_VERSION_C
@@ -278,18 +299,22 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots, 
     head.frontend_count = <uint32_t>len(plan.frontends)
     head.frontend_offset = _table(
         blob, [
-            _frontend_row(f, plan.process, slot, pieces, names)
+            _frontend_row(f, plan.process, slot, numbered, pieces, names)
             for f, slot in zip(plan.frontends, frontend_slots, strict=True)])
     head.backend_count = <uint32_t>len(plan.backends)
     head.backend_offset = _table(
         blob, [_backend_row(b, slot, names) for b, slot in zip(plan.backends, backend_slots, strict=True)])
     head.server_count = <uint32_t>len(plan.servers)
     head.server_offset = _table(
-        blob, [_server_row(s, plan, slot, names) for s, slot in zip(plan.servers, server_slots, strict=True)])
+        blob, [
+            _server_row(s, plan, slot, fields, pieces, names)
+            for s, slot in zip(plan.servers, server_slots, strict=True)])
     head.slot_count = <uint32_t>(max(server_slots, default=-1) + 1)
     head.slot_offset = _table(blob, _slot_table(server_slots))
     head.piece_count = <uint32_t>len(pieces)
     head.piece_offset = _table(blob, pieces)
+    head.field_count = <uint32_t>len(fields)
+    head.field_offset = _table(blob, fields)
     head.names_bytes = <uint32_t>len(names)
     head.names_offset = _table(blob, [names])
     head.rules_bytes = <uint32_t>len(plan.rules)

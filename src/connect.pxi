@@ -54,6 +54,8 @@ cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
     s.attempts += 1
     cold.attempt_us = w.now_us
     cold.header_bytes = 0
+    if cold.made != NULL:
+        handshake_forget(cold)
     add(&w.row.servers[server.slot].connecting, 1)
     s.server.flags = END_UNIX if family == AF_UNIX else 0
     if server.flags:

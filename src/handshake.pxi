@@ -46,16 +46,23 @@ cdef void handshake_refuse(worker_t *w, session_t *s, int refusal) noexcept nogi
 
 
 cdef int handshake_look(worker_t *w, session_t *s, header_t *header) noexcept nogil:
+    # The rest of a long one is looked at once, when all of it is there (or the kernel does not say how much is).
     cdef uint32_t total = 0
     cdef int verdict = HEADER_MORE
+    cdef int there
     cdef ssize_t n = net_peek(s.client.fd, w.scratch, HEADER_GLANCE)
     if n > 0:
         verdict = header_parse(w.scratch, <uint32_t>n, &header.said, &total)
-    if verdict == HEADER_MORE and n == HEADER_GLANCE and net_readable_bytes(s.client.fd) >= <int>total:
-        n = net_peek(s.client.fd, w.scratch, total)
-        verdict = header_parse(w.scratch, <uint32_t>n, &header.said, &total) if n > 0 else HEADER_MORE
+    if verdict == HEADER_MORE and n == HEADER_GLANCE:
+        there = net_readable_bytes(s.client.fd)
+        if there < 0 or there >= <int>total:
+            n = net_peek(s.client.fd, w.scratch, total)
+            verdict = header_parse(w.scratch, <uint32_t>n, &header.said, &total) if n > 0 else HEADER_MORE
     if verdict == HEADER_DONE:
         header.left = <uint16_t>total
+        if (header.said.fields_at and w.colds[session_index(w, s)].bind.flags & BIND_KEEPS_FIELDS
+                and not fields_keep(header, w.scratch, total)):
+            return REFUSED_ERROR
     if verdict != HEADER_MORE or n == -EAGAIN:
         return verdict
     if n < 0 or s.client.flags & END_ERROR:
@@ -138,11 +145,14 @@ cdef void handshake_said(worker_t *w, session_t *s, address_t *destination) noex
 
 
 cdef uint32_t handshake_header(worker_t *w, session_t *s, uint8_t *room) noexcept nogil:
-    # The same bytes at each call. Both addresses are of one family, always: they come from one socket, or one header.
+    # As the server's `send_proxy` says. As in HAProxy, the second version wins, and addresses that are not known make
+    # it "UNKNOWN" in the first and "LOCAL" in the second. Both addresses are of one family, always: they come from one
+    # socket, or one header. Without fields they are the same bytes at each call.
     cdef cold_t *cold = &w.colds[session_index(w, s)]
     cdef sockaddr_storage local
     cdef address_t destination
     cdef endpoints_t ends
+    cdef uint32_t size, checksum = 0
     cdef bint ours
     memset(&ends, 0, sizeof(ends))
     memset(&destination, 0, sizeof(destination))
@@ -154,22 +164,68 @@ cdef uint32_t handshake_header(worker_t *w, session_t *s, uint8_t *room) noexcep
         ends.destination_port = destination.port
         memcpy(ends.source, cold.client_address, sizeof(ends.source))
         memcpy(ends.destination, destination.bytes, sizeof(ends.destination))
-    return header_make(s.target.send_proxy, &ends, room)
+    if not s.target.send_proxy & SEND_PROXY_V2:
+        return header_make_v1(&ends, room)
+    if s.target.send_proxy & (SEND_PROXY_FIELDS | SEND_PROXY_UNIQUE_ID):
+        log_addresses(w, s)  # what their formats may show
+    size = session_fields(w, s, room + HEADER_LIMIT, &checksum)
+    return header_make_v2(&ends, room + HEADER_LIMIT, size, checksum, room)
+
+
+cdef void handshake_forget(cold_t *cold) noexcept nogil:
+    free(cold.made)
+    cold.made = NULL
+
+
+cdef void session_forget(worker_t *w, session_t *s) noexcept nogil:
+    # What was allocated to measure, at the end of a session.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    if cold.made != NULL:
+        handshake_forget(cold)
+    if cold.unique_id != NULL:
+        free(cold.unique_id)
+    if cold.bind.flags & BIND_KEEPS_FIELDS:
+        free(w.headers[session_index(w, s)].fields)
+
+
+cdef bint handshake_make(worker_t *w, session_t *s, uint32_t *size) noexcept nogil:
+    # In the scratch. False: there is no memory to keep one whose second making might differ. It is kept from the first
+    # on, for only a send that moves a part tells that it has to be.
+    cdef cold_t *cold = &w.colds[session_index(w, s)]
+    cdef uint32_t whole
+    if cold.made != NULL:
+        memcpy(&whole, cold.made, 4)
+        memcpy(w.scratch, cold.made + 4, whole)
+        size[0] = whole
+        return True
+    size[0] = handshake_header(w, s, w.scratch)
+    if not s.target.send_proxy & SEND_PROXY_FIELDS:
+        return True
+    cold.made = <uint8_t *>malloc(size[0] + 4)
+    if cold.made == NULL:
+        return False
+    memcpy(cold.made, size, 4)
+    memcpy(cold.made + 4, w.scratch, size[0])
+    return True
 
 
 cdef bint handshake_sent(worker_t *w, session_t *s) noexcept nogil:
     # True when the server has all of it. What the client has said already follows in the same packet: it is read and
     # sent next, in this turn.
     cdef cold_t *cold = &w.colds[session_index(w, s)]
-    cdef uint32_t size = handshake_header(w, s, w.scratch)
-    cdef ssize_t n = net_send(s.server.fd, w.scratch + cold.header_bytes, size - cold.header_bytes,
-                              net_readable_bytes(s.client.fd) > 0)
+    cdef uint32_t size
+    cdef ssize_t n = -ENOMEM
+    if handshake_make(w, s, &size):
+        n = net_send(s.server.fd, w.scratch + cold.header_bytes, size - cold.header_bytes,
+                     net_readable_bytes(s.client.fd) > 0)
     if n < 0 and n != -EAGAIN:
         connect_failed(w, s, <int>-n, False)
         return False
     if n > 0:
         cold.header_bytes += <uint16_t>n
     if cold.header_bytes == size:
+        if cold.made != NULL:
+            handshake_forget(cold)
         return True
     s.server.flags &= ~END_WRITABLE
     return False

@@ -68,6 +68,14 @@ cdef void line_guarded(line_t *l, uint32_t flags, const uint8_t *text, size_t si
         line_put(l, b'"', 1)
 
 
+cdef void line_said(line_t *l, uint32_t flags, const uint8_t *text, size_t size) noexcept nogil:
+    # By a client, perhaps.
+    if l.raw:
+        line_text(l, flags, <const char *>text, size)
+    else:
+        line_guarded(l, flags, text, size)
+
+
 cdef void line_number(line_t *l, uint32_t flags, int64_t n) noexcept nogil:
     cdef bint quoted = flags & PIECE_SAMPLE and flags & PIECE_QUOTE
     if quoted:
@@ -267,7 +275,7 @@ cdef void line_sample(worker_t *w, session_t *s, line_t *l, plan_piece *piece) n
         line_number(l, piece.flags, v.number)
     else:
         value_to_text(&look, &v)
-        line_guarded(l, piece.flags, v.text, v.size)
+        line_said(l, piece.flags, v.text, v.size)
 
 
 cdef void line_pieces(worker_t *w, session_t *s, line_t *l, plan_line *line) noexcept nogil:
@@ -284,6 +292,8 @@ cdef void line_pieces(worker_t *w, session_t *s, line_t *l, plan_line *line) noe
             line_name(w, s, l, piece)
         elif piece.kind <= PIECE_NOW_US:
             line_time(w, s, l, piece)
+        elif piece.kind >= PIECE_UNIQUE_ID:
+            line_kept(w, s, l, piece)
         elif piece.kind != PIECE_VALUE:
             line_value(w, s, l, piece)
         else:

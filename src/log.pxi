@@ -126,6 +126,7 @@ cdef void log_write(worker_t *w, session_t *s, plan_line *line, bint error) noex
     l.at = w.log_text
     l.end = w.log_text + min(LOG_LINE_BYTES, sizeof(w.log_text))
     l.number = 0
+    l.raw = 0
     # As HAProxy has it with "option logasap", also in the line of a session that never was connected.
     l.grows = s.frontend.log & LOG_AT_CONNECT and (line == &s.frontend.line or s.cause == CAUSE_NORMAL)
     if s.frontend.log & LOG_COUNTED:

@@ -15,6 +15,7 @@
 #define FRONTEND_SESSION_RULES 64u    /* to be asked once the client is known */
 #define BACKEND_KERNEL_SPLICE 1u
 #define BIND_ACCEPT_PROXY 1u
+#define BIND_KEEPS_FIELDS 2u /* of PROXY headers: somebody asks for them */
 #define BACKEND_ALL_BACKUPS 2u
 #define BACKEND_PRIORITIES 4u /* some rule gives sessions a priority in the queues */
 #define FRONTEND_NO_LINGER 0x1000u
@@ -69,6 +70,9 @@ enum piece_kind {
     PIECE_LINE_NUMBER = 36,
     PIECE_SESSION_NUMBER = 37,
     PIECE_VALUE = 38, /* of a rule_sample, at text.offset of the rules */
+    PIECE_UNIQUE_ID = 64,
+    PIECE_HEADER_FIELD = 65, /* of the client's PROXY header; the text is a byte, its type */
+    PIECE_FRONTEND_NAME = 66,
 };
 
 #define PIECE_QUOTE 1u
@@ -122,6 +126,7 @@ struct plan_frontend {
     struct plan_line error_line; /* empty: the same */
     struct plan_line data;       /* structured data of rfc5424 before it */
     uint32_t client_hs_ms; /* for a PROXY header */
+    struct plan_line unique_id;
     struct plan_name name;
 };
 
@@ -183,6 +188,15 @@ struct plan_backend {
 #define SEND_PROXY_V1 1u
 #define SEND_PROXY_V2 2u
 #define SEND_PROXY_CRC32C 4u
+#define SEND_PROXY_AUTHORITY 8u
+#define SEND_PROXY_UNIQUE_ID 16u
+#define SEND_PROXY_FIELDS 32u /* field_count is not 0 */
+
+/* A further field of it. */
+struct plan_field {
+    uint32_t kind;
+    struct plan_line line;
+};
 
 /* Where connections to a server come from. */
 struct plan_source {
@@ -210,6 +224,8 @@ struct plan_server {
     struct plan_name name;
     struct plan_source source;
     char congestion[16]; /* name of an algorithm */
+    uint32_t fields;     /* of the PROXY header: the first of field_count */
+    uint32_t field_count;
 };
 
 struct plan_header {
@@ -226,6 +242,7 @@ struct plan_header {
     uint32_t names_offset, names_bytes;
     uint32_t rules_offset, rules_bytes; /* see rules.h */
     uint32_t server_rcvbuf, server_sndbuf; /* 0: the kernel's judgement */
+    uint32_t field_count, field_offset;
 };
 
 enum {

@@ -21,6 +21,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t BACKEND_NO_LINGER
     const uint32_t BACKEND_ABORT_ON_CLOSE
     const uint32_t BIND_ACCEPT_PROXY
+    const uint32_t BIND_KEEPS_FIELDS
     const uint32_t SERVER_SOURCE
     const uint32_t SERVER_USER_TIMEOUT
     const uint32_t SERVER_CLIENTS_ADDRESS
@@ -33,6 +34,9 @@ cdef extern from "plan.h" nogil:
     const uint32_t SEND_PROXY_V1
     const uint32_t SEND_PROXY_V2
     const uint32_t SEND_PROXY_CRC32C
+    const uint32_t SEND_PROXY_AUTHORITY
+    const uint32_t SEND_PROXY_UNIQUE_ID
+    const uint32_t SEND_PROXY_FIELDS
     const uint32_t NO_INDEX
     const uint32_t PIECE_QUOTE
     const uint32_t PIECE_HEX
@@ -89,6 +93,9 @@ cdef extern from "plan.h" nogil:
         PIECE_LINE_NUMBER
         PIECE_SESSION_NUMBER
         PIECE_VALUE
+        PIECE_UNIQUE_ID
+        PIECE_HEADER_FIELD
+        PIECE_FRONTEND_NAME
 
     enum:
         BALANCE_ROUNDROBIN
@@ -134,6 +141,10 @@ cdef extern from "plan.h" nogil:
         uint32_t first
         uint32_t count
 
+    ctypedef struct plan_field "struct plan_field":
+        uint32_t kind
+        plan_line line
+
     ctypedef struct plan_bind "struct plan_bind":
         uint32_t frontend
         uint32_t flags
@@ -157,6 +168,7 @@ cdef extern from "plan.h" nogil:
         plan_line error_line
         plan_line data
         uint32_t client_hs_ms
+        plan_line unique_id
         plan_name name
 
     ctypedef struct plan_hash "struct plan_hash":
@@ -217,6 +229,8 @@ cdef extern from "plan.h" nogil:
         plan_name name
         plan_source source
         char *congestion
+        uint32_t fields
+        uint32_t field_count
 
     ctypedef struct plan_header "struct plan_header":
         uint64_t magic
@@ -241,3 +255,5 @@ cdef extern from "plan.h" nogil:
         uint32_t rules_bytes
         uint32_t server_rcvbuf
         uint32_t server_sndbuf
+        uint32_t field_count
+        uint32_t field_offset

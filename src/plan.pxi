@@ -39,6 +39,7 @@ cdef bint plan_is_valid(plan_header *p, uint64_t bytes) noexcept nogil:
             and plan_table_fits(p.total_bytes, p.slot_offset, p.slot_count, sizeof(uint32_t))
             and plan_table_fits(p.total_bytes, p.piece_offset, p.piece_count, sizeof(plan_piece))
             and plan_table_fits(p.total_bytes, p.names_offset, p.names_bytes, 1)
+            and plan_table_fits(p.total_bytes, p.field_offset, p.field_count, sizeof(plan_field))
             and plan_table_fits(p.total_bytes, p.rules_offset, p.rules_bytes, 1))
 
 

@@ -1,7 +1,7 @@
 # The header of the PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt), from addresses to bytes: no I/O.
 
 cdef enum:
-    HEADER_ROOM = 128          # bytes of the longest header that is made here
+    HEADER_ROOM = 128          # bytes of the longest header, without fields
     HEADER_V2_FIXED = 16       # signature, version and command, family, length
     HEADER_V2_INET = 12        # the two addresses and ports
     HEADER_V2_INET6 = 36
@@ -50,7 +50,9 @@ cdef uint32_t header_put_ends(endpoints_t *ends, uint8_t *at) noexcept nogil:
     return 2 * size + 4
 
 
-cdef uint32_t header_make_v2(endpoints_t *ends, bint with_crc32c, uint8_t *room) noexcept nogil:
+cdef uint32_t header_make_v2(endpoints_t *ends, const uint8_t *fields, uint32_t fields_size, uint32_t checksum,
+                             uint8_t *room) noexcept nogil:
+    # `checksum` is where in the fields the value of that one goes, or 0.
     cdef uint32_t size = HEADER_V2_FIXED
     cdef uint32_t crc
     memcpy(room, HEADER_V2_SIGNATURE, 12)
@@ -59,22 +61,10 @@ cdef uint32_t header_make_v2(endpoints_t *ends, bint with_crc32c, uint8_t *room)
     if ends.family:
         room[13] = HEADER_V2_TCP4 if ends.family == AF_INET else HEADER_V2_TCP6
         size += header_put_ends(ends, room + size)
-    if with_crc32c:
-        room[size] = HEADER_V2_CRC32C
-        header_put16(room + size + 1, 4)
-        memset(room + size + 3, 0, 4)
-        size += 7
-    header_put16(room + 14, size - HEADER_V2_FIXED)
-    if with_crc32c:
-        crc = ~header_crc32c(~<uint32_t>0, room, size)
-        header_put16(room + size - 4, crc >> 16)
-        header_put16(room + size - 2, crc)
-    return size
-
-
-cdef uint32_t header_make(uint32_t wanted, endpoints_t *ends, uint8_t *room) noexcept nogil:
-    # Size of the header that is made as a server's `send_proxy` says, in HEADER_ROOM bytes. As in HAProxy, the second
-    # version wins, and addresses that are not known make it "UNKNOWN" in the first and "LOCAL" in the second.
-    if wanted & SEND_PROXY_V2:
-        return header_make_v2(ends, wanted & SEND_PROXY_CRC32C != 0, room)
-    return header_make_v1(ends, room)
+    memcpy(room + size, fields, fields_size)
+    header_put16(room + 14, size + fields_size - HEADER_V2_FIXED)
+    if checksum:
+        crc = ~header_crc32c(~<uint32_t>0, room, size + fields_size)
+        header_put16(room + size + checksum, crc >> 16)
+        header_put16(room + size + checksum + 2, crc)
+    return size + fields_size

@@ -131,6 +131,7 @@ cdef int header_body_v2(const uint8_t *data, uint32_t total, endpoints_t *ends) 
     verdict = header_fields(data, total, HEADER_V2_FIXED + size)
     if verdict == HEADER_DONE and (data[13] == HEADER_V2_TCP4 or data[13] == HEADER_V2_TCP6):
         header_take_ends(data + HEADER_V2_FIXED, AF_INET if family == 1 else AF_INET6, ends)
+        ends.fields_at = <uint16_t>(HEADER_V2_FIXED + size)
     return verdict
 
 

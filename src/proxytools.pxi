@@ -17,13 +17,18 @@ def proxy_header(int version, bint crc32c=False, source=None, destination=None):
     """
     cdef endpoints_t ends
     cdef uint8_t room[128]
+    cdef uint8_t fields[8]
     cdef uint16_t family = 0
-    cdef uint32_t wanted = SEND_PROXY_V2 if version == 2 else SEND_PROXY_V1
     memset(&ends, 0, sizeof(ends))
     if source is not None and destination is not None:
         _endpoint(source, &ends.family, &ends.source_port, ends.source)
         _endpoint(destination, &family, &ends.destination_port, ends.destination)
-    size = header_make(wanted | (SEND_PROXY_CRC32C if crc32c else 0), &ends, room)
+    if version == 1:
+        size = header_make_v1(&ends, room)
+    elif crc32c:
+        size = header_make_v2(&ends, fields, fields_checksum(fields), 3, room)
+    else:
+        size = header_make_v2(&ends, fields, 0, 0, room)
     return (<char *>room)[:size]
 
 
@@ -45,3 +50,25 @@ def parse_proxy_header(bytes data):
     source = _socket.inet_ntop(ends.family, (<char *>ends.source)[:size])
     destination = _socket.inet_ntop(ends.family, (<char *>ends.destination)[:size])
     return name, total, (source, ends.source_port), (destination, ends.destination_port)
+
+
+def proxy_header_fields(bytes data):
+    """What a worker keeps of a client's PROXY header, where somebody asks for it: [(type, value), …], of each type the
+    first; [] of a wrong one.
+    """
+    cdef header_t header
+    cdef uint32_t total = 0
+    cdef uint32_t kind, size
+    cdef const uint8_t *value
+    memset(&header, 0, sizeof(header))
+    if not data or header_parse(data, <uint32_t>len(data), &header.said, &total) != HEADER_DONE:
+        return []
+    if header.said.fields_at and not fields_keep(&header, data, total):
+        raise MemoryError
+    kept = []
+    for kind in range(256):
+        value = fields_find(&header, kind, &size)
+        if value != NULL:
+            kept.append((kind, (<char *>value)[:size]))
+    free(header.fields)
+    return kept

@@ -54,6 +54,10 @@ enum rule_fetch {
     FETCH_RDP_COUNT = 111,
     FETCH_PAYLOAD_LV = 112, /* where the length is, and how wide; where the text is, twice that, odd if relative */
     FETCH_VAR = 120, /* its number; offset of a plan_name pair that stands in for it, or NO_INDEX */
+    FETCH_HEADER_RECEIVED = 140, /* a PROXY header; what a field of it says, of any type, or of these two */
+    FETCH_HEADER_FIELD = 141,
+    FETCH_HEADER_AUTHORITY = 142,
+    FETCH_HEADER_UNIQUE_ID = 143,
 };
 
 /* Variables: 4 times their number, and the scope. */

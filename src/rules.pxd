@@ -72,6 +72,10 @@ cdef extern from "rules.h" nogil:
         FETCH_RDP_COUNT
         FETCH_PAYLOAD_LV
         FETCH_VAR
+        FETCH_HEADER_RECEIVED
+        FETCH_HEADER_FIELD
+        FETCH_HEADER_AUTHORITY
+        FETCH_HEADER_UNIQUE_ID
 
     enum:
         MATCH_FOUND

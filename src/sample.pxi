@@ -165,6 +165,8 @@ cdef bint fetch_constant(look_t *look, const rule_sample *sample, value_t *v) no
 cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
     # False: there is no such thing, or not yet (v.waits).
     cdef uint32_t fetch = sample.fetch
+    if FETCH_HEADER_RECEIVED <= fetch <= FETCH_HEADER_UNIQUE_ID:
+        return fetch_header(look, sample, v)
     if fetch >= FETCH_OF_ANSWER or FETCH_RDP_COOKIE <= fetch <= FETCH_PAYLOAD_LV:
         return fetch_content(look, sample, v)
     if fetch == FETCH_VAR:

@@ -116,6 +116,7 @@ ctypedef struct endpoints_t:
     uint16_t family       # AF_INET, AF_INET6, or 0 when it names none
     uint16_t source_port
     uint16_t destination_port
+    uint16_t fields_at    # where the fields of a header of version 2 begin; 0 where it names no addresses
     uint8_t source[16]
     uint8_t destination[16]
 
@@ -123,6 +124,8 @@ ctypedef struct endpoints_t:
 ctypedef struct header_t:
     endpoints_t said
     uint16_t left         # bytes of a complete header that are still in the socket's queue
+    uint16_t fields_size
+    uint8_t *fields       # those that are kept, or NULL
 
 # A variable that rules have set; its text stands behind it.
 ctypedef struct var_t:
@@ -170,6 +173,8 @@ ctypedef struct cold_t:
     uint64_t number       # of the session, where a log line shows it
     uint8_t logged        # its line has been written
     uint16_t header_bytes  # of a PROXY header, sent to the server by this attempt
+    uint8_t *made         # that header, where a part of it has left and another making might differ; or NULL
+    char *unique_id       # once somebody has asked for it, or NULL
     uint8_t declared      # the client's address is its PROXY header's, and where it connected to stands there, too
 
 # ---- the kernel as the mover (kernel.pxi) ---------------------------------------------------------------------
@@ -242,6 +247,7 @@ ctypedef struct line_t:
     char *end
     uint64_t number       # of the line, where it is shown
     uint8_t grows         # total time and bytes may still do so
+    uint8_t raw           # no line of a log: what a client has said stays as it is
 
 # ---- a worker ------------------------------------------------------------------------------------------------
 cdef enum:

@@ -54,7 +54,7 @@ class KeywordTable(Generic[Entry]):
     """The words of one place. ``title`` completes "unknown …"; ``prefix`` goes before a word in messages.
 
     ``within`` completes "unknown option 'x' …", and ``also`` are more words that a typing error may have meant. Words
-    of ``takes_value`` are ignored together with the next one.
+    of ``takes_value`` are ignored together with the next one, those of ``called`` have an argument: ``word(argument)``.
     """
 
     title: str
@@ -66,6 +66,7 @@ class KeywordTable(Generic[Entry]):
     removed: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     takes_value: frozenset[str] = frozenset()
+    called: frozenset[str] = frozenset()
     prefix: str = ""
     within: str = ""
     also: tuple[str, ...] = ()
@@ -76,7 +77,7 @@ class KeywordTable(Generic[Entry]):
         Raises ConfigError for all the others. ``after`` is the next word of the line; ``within`` is said
         in place of the table's own.
         """
-        keyword = self.supported.get(word.text)
+        keyword = self._supported(word.text)
         if keyword is not None:
             return keyword.handler
         verdict = self.verdict(word.text)
@@ -95,7 +96,7 @@ class KeywordTable(Generic[Entry]):
 
     def verdict(self, text: str) -> tuple[Tier, str | None] | None:
         """What becomes of a word, and its help, the reason, or what to write instead; None for an unknown one."""
-        keyword = self.supported.get(text)
+        keyword = self._supported(text)
         if keyword is not None:
             return keyword.tier, keyword.help
         reason = self._ignored_because(text)
@@ -117,6 +118,10 @@ class KeywordTable(Generic[Entry]):
         """Every word that is known here, except those that only a prefix tells of."""
         for group in (self.supported, self.not_yet, self.ignored, self.removed, self.refused):
             yield from group
+
+    def _supported(self, text: str) -> Keyword[Entry] | None:
+        name = text.partition("(")[0]
+        return self.supported.get(name if name in self.called else text)
 
     def _named(self, text: str, after: Word | None = None) -> str:
         return quote(f"{self.prefix}{text} {after.text}" if after and text in _FAMILIES else self.prefix + text)

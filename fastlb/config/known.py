@@ -30,7 +30,7 @@ PROXY_IGNORED = because(
     HTTP_ONLY,
     """capture compression cookie dynamic-cookie-key errorfile errorfiles errorloc errorloc302 errorloc303 http-error
     http-reuse http-send-name-header max-keep-alive-queue max-session-srv-conns option-http retry-on
-    unique-id-format unique-id-header use-fcgi-app""",
+    unique-id-header use-fcgi-app""",
 ) | {
     "quic-initial": OTHER_ONLY,
     "email-alert": "fastlb sends no mail: its metrics and its log tell of every server that goes down",
@@ -112,9 +112,8 @@ SERVER_NOT_YET = words(
     check-reuse-pool check-sni check-sni-auto check-ssl healthcheck
     no-agent-check no-check-reuse-pool no-check-sni-auto no-check-ssl
     non-stick resolve-net resolve-opts resolve-prefer resolvers
-    set-proxy-v2-tlv-fmt stick tcp-md5sig"""
+    stick tcp-md5sig"""
 )
-PROXY_V2_OPTIONS_NOT_YET = words("authority unique-id")
 PROXY_V2_OPTIONS_REFUSED = because(
     "it tells about TLS, which fastlb does not terminate", "cert-cn cert-key cert-sig ssl ssl-cipher"
 )

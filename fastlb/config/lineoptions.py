@@ -9,6 +9,7 @@ from typing import Any
 from fastlb.config.args import MAX_COUNT, Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import KeywordTable
+from fastlb.config.proxytree import ProxyExtras
 from fastlb.config.tree import Said
 
 LineOption = Callable[[Args], tuple[str, Any] | None]
@@ -28,7 +29,10 @@ def parse_options(args: Args, table: OptionTable) -> dict[str, Said[Any]]:
             if option is not None:
                 said = option(args)
                 if said is not None:
-                    options[said[0]] = Said(said[1], args.value_location)
+                    name, value = said
+                    if name in options and isinstance(value, ProxyExtras):
+                        value = options[name].value | value
+                    options[name] = Said(value, args.value_location)
             elif word.text in table.takes_value:
                 args.take()
         except ConfigError as failure:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
+from fastlb.config.fieldtypes import field_of_sample, type_text
 from fastlb.config.lexer import Word
 from fastlb.config.logpieces import (
     FLAGS,
@@ -36,32 +38,58 @@ def parse_format(text: str, where: Location, report: Report) -> tuple[LogPiece, 
     return tuple(_Reader(text, where, report).pieces())
 
 
+def parse_value(text: str, where: Location, report: Report, *, keeps_blanks: bool = False) -> tuple[LogPiece, ...]:
+    """The pieces of a value that is no log line: what is not known is nothing, not a dash. Raises ConfigError."""
+    pieces = tuple(_Reader(text, where, report, flags=PieceFlag.NONE, keeps_blanks=keeps_blanks).pieces())
+    if any(piece.kind is PieceKind.LINE_NUMBER for piece in pieces):
+        raise ConfigError(where, "'%lc' is the number of a log line, and this is none")
+    return pieces
+
+
 def format_text(pieces: tuple[LogPiece, ...]) -> str:
     """A format that has these pieces."""
-    return "".join(_spelled(piece) for piece in pieces)
+    return "".join(_spelled(piece, PieceFlag.DASH) for piece in pieces)
 
 
-def _spelled(piece: LogPiece) -> str:
+def value_text(pieces: tuple[LogPiece, ...]) -> str:
+    """The same of a value."""
+    return "".join(_spelled(piece, PieceFlag.NONE) for piece in pieces)
+
+
+def _spelled(piece: LogPiece, usual: PieceFlag) -> str:
     if piece.kind is PieceKind.TEXT:
         return piece.text.replace("%", "%%")
+    if piece.kind is PieceKind.HEADER_FIELD:
+        return f"%[fc_pp_tlv({os.fsencode(piece.text)[0]})]"
     sample = bool(piece.flags & PieceFlag.SAMPLE)
-    name = piece.text or next(name for name, kind in (SAMPLES if sample else VARIABLES).items() if kind is piece.kind)
+    shown = PieceKind.FRONTEND if piece.kind is PieceKind.FRONTEND_NAME else piece.kind
+    names = SAMPLES if sample else VARIABLES
+    name = piece.text or next(name for name, kind in names.items() if kind is shown)
     flags = [f"+{letter}" for letter, flag in FLAGS.items() if piece.flags & flag & ~PieceFlag.DASH]
-    flags += [] if piece.flags & PieceFlag.DASH else ["-M"]
+    flags += ["-M"] if usual & PieceFlag.DASH and not piece.flags & PieceFlag.DASH else []
     return f"%{'{' + ','.join(flags) + '}' if flags else ''}{f'[{name}]' if sample else name}"
 
 
 class _Reader:
     """Goes through one format; ``%{…}o`` sets the flags of all that follow it."""
 
-    def __init__(self, text: str, where: Location, report: Report) -> None:
+    def __init__(
+        self,
+        text: str,
+        where: Location,
+        report: Report,
+        flags: PieceFlag = PieceFlag.DASH,
+        *,
+        keeps_blanks: bool = False,
+    ) -> None:
         self._report = report
         self._text = text
         self._where = where
-        self._flags = PieceFlag.DASH
+        self._flags = flags
+        self._keeps_blanks = keeps_blanks
 
     def pieces(self) -> Iterator[LogPiece]:
-        at, blank = 0, True
+        at, blank = 0, not self._keeps_blanks
         while at < len(self._text):
             found = _PIECE.match(self._text, at)
             if found is None:
@@ -70,12 +98,12 @@ class _Reader:
             piece = self._piece(found)
             if piece is None or (blank and found["space"]):
                 continue
-            blank = found["space"] is not None
+            blank = not self._keeps_blanks and found["space"] is not None
             yield piece
 
     def _piece(self, found: re.Match[str]) -> LogPiece | None:
         if found["percent"] or found["space"] or found["text"]:
-            return LogPiece(PieceKind.TEXT, text=found["percent"] or found["text"] or " ")
+            return LogPiece(PieceKind.TEXT, text=self._plain(found))
         flags = self._flags_of(found["flags"])
         if found["sample"] is not None:
             return self._sample(found["sample"].strip(), flags & ~PieceFlag.HEX | PieceFlag.SAMPLE)
@@ -83,6 +111,11 @@ class _Reader:
             self._flags = flags
             return None
         return LogPiece(self._variable(found["name"]), flags)
+
+    def _plain(self, found: re.Match[str]) -> str:
+        """A percent sign, text, or blanks: one of them, unless all count."""
+        blanks = found["space"] if self._keeps_blanks else " "
+        return found["percent"] or found["text"] or blanks
 
     def _flags_of(self, said: str | None) -> PieceFlag:
         flags = self._flags
@@ -110,6 +143,9 @@ class _Reader:
         )
 
     def _sample(self, name: str, flags: PieceFlag) -> LogPiece:
+        field = field_of_sample(name)
+        if field is not None:
+            return LogPiece(PieceKind.HEADER_FIELD, flags, type_text(field))
         kind = SAMPLES.get(name.replace(" ", ""))
         if kind is not None:
             return LogPiece(kind, flags)

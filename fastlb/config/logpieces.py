@@ -51,6 +51,9 @@ class PieceKind(IntEnum):
     LINE_NUMBER = 36
     SESSION_NUMBER = 37
     VALUE = 38
+    UNIQUE_ID = 64
+    HEADER_FIELD = 65
+    FRONTEND_NAME = 66
     FRONTEND = 256
     HOSTNAME = 257
     HANDSHAKE_MS = 258
@@ -70,7 +73,8 @@ class PieceFlag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class LogPiece:
-    """One piece of a log line; ``text`` is what a TEXT says, or how the sample of a VALUE is written.
+    """One piece of a log line; ``text`` is what a TEXT says, or how the sample of a VALUE is written; of a HEADER_FIELD
+    it is its type, as one byte.
 
     ``offset`` is where the sample stands in the plan's rules.
     """
@@ -87,6 +91,7 @@ FLAGS = {"Q": PieceFlag.QUOTE, "X": PieceFlag.HEX, "E": PieceFlag.ESCAPE, "M": P
 VARIABLES = {
     "B": PieceKind.BYTES_DOWN,
     "H": PieceKind.HOSTNAME,
+    "ID": PieceKind.UNIQUE_ID,
     "T": PieceKind.DATE_GMT,
     "Tc": PieceKind.CONNECT_MS,
     "Td": PieceKind.DATA_MS,
@@ -128,7 +133,7 @@ VARIABLES = {
 
 REFUSED_VARIABLES = {
     **because(TLS_ONLY, "sslc sslv"),
-    **because(HTTP_ONLY, "CC CS HM HP HPO HQ HU HV ST TR Ta Ti Tq Tr hs hsl r tr trg trl tsc ID"),
+    **because(HTTP_ONLY, "CC CS HM HP HPO HQ HU HV ST TR Ta Ti Tq Tr hs hsl r tr trg trl tsc"),
 }
 NOT_YET_VARIABLES = frozenset({"hrl"})
 
@@ -141,6 +146,7 @@ SAMPLES = {
     "be_name": PieceKind.BACKEND,
     "srv_name": PieceKind.SERVER_NAME,
     "hostname": PieceKind.HOSTNAME,
+    "unique-id": PieceKind.UNIQUE_ID,
     "reason": PieceKind.REASON,
     "date": PieceKind.NOW_S,
     "date(0,s)": PieceKind.NOW_S,

@@ -27,6 +27,7 @@ from fastlb.config.statistics import parse_statistics
 from fastlb.config.summary import Topic
 from fastlb.config.timeouts import parse_timeout
 from fastlb.config.tree import Said
+from fastlb.config.uniqueid import unique_id_format
 
 MODES = ("tcp", "http")
 _OTHER_MODES = ("haterm", "health", "log", "spop")
@@ -335,6 +336,11 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
         ),
         "stats": Keyword(ProxyKeyword(_stats), "…", "HAProxy's statistics page", Tier.INACTIVE),
         "timeout": Keyword(ProxyKeyword(parse_timeout), "name time", "a limit to silence or to a wait; 0 is none"),
+        "unique-id-format": Keyword(
+            ProxyKeyword(unique_id_format, Side.FRONTEND),
+            '"…"',
+            "a name for each connection, in logs and towards servers",
+        ),
         **RULE_KEYWORDS,
     },
     not_yet=known.PROXY_NOT_YET,

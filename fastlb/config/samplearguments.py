@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from fastlb.config.errors import ConfigError, quote
+from fastlb.config.fieldtypes import NAMES, field_type
 from fastlb.config.keywords import numbered
 from fastlb.config.lexer import Word
 from fastlb.config.units import UnitError, parse_integer
@@ -71,6 +72,11 @@ def _hexadecimal(text: str) -> None:
 def _boolean(text: str) -> None:
     if text not in BOOLEANS:
         raise UnitError(f"it is one of {', '.join(BOOLEANS)}")
+
+
+def _field_type(text: str) -> None:
+    if field_type(text) is None:
+        raise UnitError(f"it is within 0 and 255, 0xE1 in hexadecimal, or one of {', '.join(NAMES)}")
 
 
 def _variable(text: str) -> None:
@@ -138,6 +144,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "ipv4": ipaddress.IPv4Address,
     "ipv6": ipaddress.IPv6Address,
     "variable": _variable,
+    "type": _field_type,
     "variable between": _nothing,
     "flags": _flags,
     "sha_bits": _bits,

@@ -109,6 +109,12 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
         "be_conn_free": Keyword(_OF_BACKEND, "[(backend)]", "connections that its servers have room for"),
         "queue": Keyword(_OF_BACKEND, "[(backend)]", "sessions that wait for a server"),
         "avg_queue": Keyword(_OF_BACKEND, "[(backend)]", "the same, for each usable server"),
+        "fc_rcvd_proxy": Keyword(Fetch(Kind.BOOL), "", "whether the client began with a PROXY header"),
+        "fc_pp_authority": Keyword(Fetch(Kind.TEXT), "", "the host that it asked for, says that header"),
+        "fc_pp_unique_id": Keyword(
+            Fetch(Kind.TEXT), "", "what the one in front calls the connection, says that header"
+        ),
+        "fc_pp_tlv": Keyword(Fetch(Kind.TEXT, ("type",)), "(type)", "what a field of that header says"),
         "fe_conn": Keyword(Fetch(Kind.INTEGER, ("frontend?",)), "[(frontend)]", "sessions of a frontend"),
         "srv_is_up": Keyword(Fetch(Kind.BOOL, ("server",)), "([backend/]server)", "whether a server is up"),
         "srv_conn": Keyword(_OF_SERVER, "([backend/]server)", "sessions of a server"),

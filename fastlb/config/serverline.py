@@ -8,6 +8,7 @@ from fastlb.config.args import Args
 from fastlb.config.checkaddress import parse_check_address
 from fastlb.config.errors import ConfigError, NotSupported
 from fastlb.config.hashline import hash_key
+from fastlb.config.headerfields import proxy_field, proxy_v2_options
 from fastlb.config.identity import parse_guid, parse_id
 from fastlb.config.initaddr import init_addr
 from fastlb.config.keywords import HTTP_ONLY, Keyword, KeywordTable
@@ -95,22 +96,6 @@ def _slowstart(args: Args) -> tuple[str, SlowStart]:
     return "slowstart", SlowStart(ms, args.accept("new-servers"))
 
 
-def _proxy_v2_options(args: Args) -> tuple[str, bool]:
-    """A list with commas. All but the checksum tell what a TCP balancer does not know."""
-    word = args.need(f"a list, such as {', '.join(PROXY_V2_OPTIONS.supported)}", "proxy-v2-options")
-    for name in word.text.split(","):
-        PROXY_V2_OPTIONS.find(word._replace(text=name), args.report)
-    return "proxy_crc32c", True
-
-
-PROXY_V2_OPTIONS: KeywordTable[bool] = KeywordTable(
-    "option",
-    {"crc32c": Keyword(True, "", "a checksum")},
-    not_yet=known.PROXY_V2_OPTIONS_NOT_YET,
-    refused=known.PROXY_V2_OPTIONS_REFUSED,
-    within="of 'proxy-v2-options'",
-)
-
 SERVER_OPTIONS: OptionTable = KeywordTable(
     "option",
     {
@@ -188,7 +173,12 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         "no-send-proxy": Keyword(flag("send_proxy", False), "", "undoes the 'send-proxy' of 'default-server'"),
         "send-proxy-v2": Keyword(flag("send_proxy_v2", True), "", "the same in version 2, which wins over version 1"),
         "no-send-proxy-v2": Keyword(flag("send_proxy_v2", False), "", "undoes the 'send-proxy-v2' of 'default-server'"),
-        "proxy-v2-options": Keyword(_proxy_v2_options, "crc32c", "what a PROXY header of version 2 has besides"),
+        "proxy-v2-options": Keyword(
+            proxy_v2_options,
+            "crc32c,authority,unique-id",
+            "what a PROXY header of version 2 has besides, some of these",
+        ),
+        "set-proxy-v2-tlv-fmt": Keyword(proxy_field, "(type) format", "a field of that header, of this type"),
         "check-send-proxy": Keyword(
             flag("check_send_proxy", True), "", "checks that go elsewhere begin with a PROXY header, too"
         ),
@@ -197,7 +187,7 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
         ),
     },
     not_yet=known.SERVER_NOT_YET,
-    not_yet_prefixes=("set-proxy-v2-tlv-fmt(",),
+    called=frozenset({"set-proxy-v2-tlv-fmt"}),
     ignored=known.SERVER_IGNORED_FLAGS | known.SERVER_IGNORED_WITH_VALUE,
     refused=known.SERVER_REFUSED,
     within="of a server",

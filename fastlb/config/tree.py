@@ -16,6 +16,8 @@ from fastlb.config.endpoint import Endpoint as Endpoint
 from fastlb.config.endpoint import EndpointKind as EndpointKind
 from fastlb.config.errors import Location
 from fastlb.config.logpieces import LogPiece
+from fastlb.config.proxytree import ProxyExtras
+from fastlb.config.proxytree import ProxyField as ProxyField
 from fastlb.config.ruletree import NO_RULES, Condition, ProxyRules
 
 T = TypeVar("T")
@@ -116,7 +118,7 @@ class ServerOptions:
     hash_key: Said[str] | None = None
     send_proxy: Said[bool] | None = None
     send_proxy_v2: Said[bool] | None = None
-    proxy_crc32c: Said[bool] | None = None
+    proxy_extras: Said[ProxyExtras] | None = None
     check_send_proxy: Said[bool] | None = None
     congestion: Said[str] | None = None
     init_addr: Said[tuple[str, ...]] | None = None
@@ -258,6 +260,7 @@ class Settings:
     log_format: Said[tuple[LogPiece, ...]] | None = None
     error_log_format: Said[tuple[LogPiece, ...]] | None = None
     log_format_sd: Said[tuple[LogPiece, ...]] | None = None
+    unique_id: Said[tuple[LogPiece, ...]] | None = None
     log_tag: Said[str] | None = None
     kernel_splice: Said[bool] | None = None
     source: Said[SourceLine] | None = None
@@ -342,7 +345,11 @@ def merged_options(own: ServerOptions, base: ServerOptions) -> ServerOptions:
         return own
     if own is NO_OPTIONS:
         return base
-    return replace(base, **_said(own, _OPTIONS))
+    merged = replace(base, **_said(own, _OPTIONS))
+    if own.proxy_extras and base.proxy_extras:
+        extras = base.proxy_extras.value | own.proxy_extras.value
+        merged = replace(merged, proxy_extras=Said(extras, own.proxy_extras.location))
+    return merged
 
 
 def merged_settings(own: Settings, base: Settings) -> Settings:

@@ -6,6 +6,7 @@ from fastlb.config.balancetree import BalanceLine
 from fastlb.config.errors import Location, Report
 from fastlb.config.globaltree import Config, DefaultPath
 from fastlb.plan.advice import advise, advise_structured_data
+from fastlb.plan.fields import keep_fields
 from fastlb.plan.hashplan import plan_hashing
 from fastlb.plan.identity import check_identity
 from fastlb.plan.keepalive import server_keepalive
@@ -18,7 +19,7 @@ from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles, find_backend, find_roles
 from fastlb.plan.rules import plan_rules
 from fastlb.plan.servers import ServerPlanner
-from fastlb.plan.sessionlog import plan_session_log
+from fastlb.plan.sessionlog import plan_session_log, with_texts
 from fastlb.plan.tracking import resolve_tracks
 from fastlb.plan.values import Merged, value_of
 from fastlb.rules.files import Files
@@ -52,7 +53,9 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     numbers = {one.name: number for number, one in enumerate(backends)}
     metrics = listeners.metrics(roles, MonitorPlanner(numbers, names, report))
     files_of_values = Files(report, value_of(config.process.default_path, DefaultPath()))
-    frontends, backends, rules = plan_rules(roles, frontends, backends, servers, resolver, files_of_values, report)
+    ruled = plan_rules(roles, frontends, backends, servers, resolver, files_of_values, report)
+    frontends, backends, servers, rules = ruled.frontends, ruled.backends, ruled.servers, ruled.table
+    binds = keep_fields(binds, frontends, servers, asked=ruled.asks_fields)
     if not report.has_errors and not binds:
         report.error(
             Location(files[0], 0, 0), "there is nothing to balance: no section in 'mode tcp' has a 'bind' line"
@@ -87,6 +90,7 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
         client_hs_ms=value_of(settings.client_hs, 0),
         logs=targets,
         log_tag=value_of(settings.log_tag, None),
+        unique_id=with_texts(value_of(settings.unique_id, ()), proxy.name),
         session_log=plan_session_log(settings, proxy.name, logs.formats(targets)),
         nolinger=value_of(settings.nolinger, False),
         kernel_splice=value_of(settings.kernel_splice, False),

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from fastlb.config.errors import Location as Location
 from fastlb.config.logpieces import LogPiece
-from fastlb.config.tree import LogSample
+from fastlb.config.tree import LogSample, ProxyField
 from fastlb.plan.address import LOCAL as LOCAL
 from fastlb.plan.address import PATH_BYTES as PATH_BYTES
 from fastlb.plan.address import UNRESOLVED as UNRESOLVED
@@ -71,7 +71,7 @@ class Bind:
 
     ``mss``, ``user_timeout_ms``, ``rcvbuf`` and ``sndbuf`` 0, ``congestion`` None: the kernel's own.
     ``label`` is its name, id or number within the frontend, for log lines; ``remark`` is the file's ``label``.
-    ``accept_proxy``: clients must begin with a PROXY header.
+    ``accept_proxy``: clients must begin with a PROXY header; ``keeps_fields``: somebody asks for what else it says.
     """
 
     key: str
@@ -101,6 +101,7 @@ class Bind:
     maxconn: int = 0
     congestion: str | None = None
     remark: str | None = None
+    keeps_fields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,7 @@ class Frontend:
     description: str | None = None
     id: int | None = None
     guid: str | None = None
+    unique_id: tuple[LogPiece, ...] = ()
     rules: FrontendRules = NO_FRONTEND_RULES
 
 
@@ -251,7 +253,8 @@ class Server:
 
     A server without an address is disabled, too: ``unresolved``.
 
-    ``proxy_version`` is that of the PROXY header it is sent, 0 for none; ``proxy_crc32c`` adds a checksum to version 2.
+    ``proxy_version`` is that of the PROXY header it is sent, 0 for none. In version 2 there may be more: a checksum
+    (``proxy_crc32c``), the authority that the client's own header names, the unique id, and ``proxy_fields``.
     """
 
     name: str
@@ -279,6 +282,9 @@ class Server:
     hash_key: HashKey = HashKey.ID
     proxy_version: int = 0
     proxy_crc32c: bool = False
+    proxy_authority: bool = False
+    proxy_unique_id: bool = False
+    proxy_fields: tuple[ProxyField, ...] = ()
     congestion: str | None = None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from fastlb.config.address import parse_host
 from fastlb.config.errors import Location, Report
@@ -19,7 +20,15 @@ from fastlb.rules.files import Files
 from fastlb.rules.model import NO_BACKEND_RULES, BackendRules
 from fastlb.rules.samples import Names
 
-Ruled = tuple[tuple[Frontend, ...], tuple[Backend, ...], bytes]
+
+class Ruled(NamedTuple):
+    """Everything with its rules. ``asks_fields``: something asks for the fields of PROXY headers."""
+
+    frontends: tuple[Frontend, ...]
+    backends: tuple[Backend, ...]
+    servers: tuple[Server, ...]
+    table: bytes
+    asks_fields: bool
 
 
 def plan_rules(
@@ -31,7 +40,7 @@ def plan_rules(
     files: Files,
     report: Report,
 ) -> Ruled:
-    """Frontends and backends with their rules, and the table that these refer to. Errors are reported."""
+    """Frontends, backends and servers with their rules, and the table that these refer to. Errors are reported."""
     names = Names(
         frontends={one.name: number for number, one in enumerate(frontends)},
         backends={one.name: number for number, one in enumerate(backends)},
@@ -56,7 +65,11 @@ def plan_rules(
     )
     if compiler.prioritizes:
         ruled_backends = tuple(replace(one, rules=replace(one.rules, priorities=True)) for one in ruled_backends)
-    return ruled_frontends, ruled_backends, compiler.table()
+    ruled_servers = tuple(
+        _told(server, roles.backends[server.backend].proxy, compiler) if server.proxy_fields else server
+        for server in servers
+    )
+    return Ruled(ruled_frontends, ruled_backends, ruled_servers, compiler.table(), compiler.asks_fields)
 
 
 def _backend(merged: Merged, compiler: RuleCompiler) -> BackendRules:
@@ -79,7 +92,16 @@ def _ruled(
         error_line=_shown(log.error_line, proxy, compiler),
         data=_shown(log.data, proxy, compiler),
     )
-    return replace(frontend, rules=replace(rules, needed=any(found.size for found in needed)), session_log=log)
+    unique_id = _shown(frontend.unique_id, proxy, compiler)
+    return replace(
+        frontend, rules=replace(rules, needed=any(found.size for found in needed)), session_log=log, unique_id=unique_id
+    )
+
+
+def _told(server: Server, proxy: Proxy, compiler: RuleCompiler) -> Server:
+    """A server and the samples of what it is told."""
+    fields = (replace(field, line=_shown(field.line, proxy, compiler)) for field in server.proxy_fields)
+    return replace(server, proxy_fields=tuple(fields))
 
 
 def _shown(pieces: tuple[LogPiece, ...], proxy: Proxy, compiler: RuleCompiler) -> tuple[LogPiece, ...]:

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 
 from fastlb.config.errors import Location, Report, quote
+from fastlb.config.proxytree import NO_EXTRAS
 from fastlb.config.tree import (
     EndpointKind,
     Said,
@@ -17,6 +18,7 @@ from fastlb.config.tree import (
 )
 from fastlb.plan.checkmodel import DEFAULT_ERROR_LIMIT, Observe, OnError
 from fastlb.plan.congestion import server_congestion
+from fastlb.plan.fields import plan_extras
 from fastlb.plan.hashplan import hash_key
 from fastlb.plan.initaddr import ServerAddresses
 from fastlb.plan.model import (
@@ -108,6 +110,7 @@ class ServerPlanner:
         if options.track is not None:
             self._track(line, options, options.track, number)
         maxconn, minconn = _limits(options)
+        extras = plan_extras(options, _proxy_version(options), self._report)
         slowstart = value_of(options.slowstart, SlowStart(0, False))
         return Server(
             name=line.name,
@@ -133,7 +136,10 @@ class ServerPlanner:
             shutdown_when_down=value_of(options.shutdown_when_down, False),
             shutdown_backups_when_up=value_of(options.shutdown_backups_when_up, False),
             proxy_version=_proxy_version(options),
-            proxy_crc32c=value_of(options.proxy_crc32c, False),
+            proxy_crc32c="crc32c" in extras.options,
+            proxy_authority="authority" in extras.options,
+            proxy_unique_id="unique-id" in extras.options,
+            proxy_fields=extras.fields,
             congestion=server_congestion(options.congestion, self._report) if address.family not in LOCAL else None,
         )
 
@@ -166,7 +172,7 @@ class ServerPlanner:
             read_ms=limit,
             source=self._sources.of_checks(options, settings, address),
             proxy_version=_check_proxy_version(options),
-            proxy_crc32c=value_of(options.proxy_crc32c, False),
+            proxy_crc32c="crc32c" in value_of(options.proxy_extras, NO_EXTRAS).options,
             disable_on_404=value_of(settings.disable_on_404, False),
             send_state=value_of(settings.send_state, False),
             observe=_observe(options),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from fastlb.config.errors import Location, Report
 from fastlb.config.logformat import parse_format
@@ -26,6 +27,7 @@ _EARLY = frozenset(
         *(PieceKind.BACKEND_IP, PieceKind.BACKEND_PORT, PieceKind.SERVER_IP, PieceKind.SERVER_PORT),
         *(PieceKind.BACKEND, PieceKind.SERVER, PieceKind.SERVER_NAME),
         *(PieceKind.DATE, PieceKind.DATE_GMT, PieceKind.DATE_LOCAL, PieceKind.TIMESTAMP, PieceKind.MILLISECONDS),
+        *(PieceKind.UNIQUE_ID, PieceKind.HEADER_FIELD),
         *(PieceKind.NOW_S, PieceKind.NOW_MS, PieceKind.NOW_US, PieceKind.LINE_NUMBER, PieceKind.SESSION_NUMBER),
     }
 )
@@ -43,19 +45,26 @@ def plan_session_log(settings: Settings, name: str, formats: Iterable[str]) -> S
     moment = LogMoment.ACCEPT if not line else LogMoment.CONNECT if early else LogMoment.END
     return SessionLog(
         moment=moment,
-        line=_with_texts(line or _CONNECTED, name),
-        error_line=_with_texts(value_of(settings.error_log_format, ()), name),
-        data=_with_texts(data, name),
+        line=with_texts(line or _CONNECTED, name),
+        error_line=with_texts(value_of(settings.error_log_format, ()), name),
+        data=with_texts(data, name),
         dontlognull=value_of(settings.dontlognull, False),
         dontlog_normal=value_of(settings.dontlog_normal, False),
         log_separate_errors=value_of(settings.log_separate_errors, False),
     )
 
 
-def _with_texts(pieces: tuple[LogPiece, ...], frontend: str) -> tuple[LogPiece, ...]:
+def with_texts(pieces: tuple[LogPiece, ...], frontend: str) -> tuple[LogPiece, ...]:
     """What is known already becomes text, and texts in a row become one."""
     known = {PieceKind.FRONTEND: frontend, PieceKind.HOSTNAME: socket.gethostname()}
     return tuple(_joined(_with_text(piece, known) for piece in pieces))
+
+
+def known_texts(pieces: tuple[LogPiece, ...]) -> tuple[LogPiece, ...]:
+    """The same for a format of many frontends: which it is becomes known with the connection."""
+    named = (replace(one, kind=PieceKind.FRONTEND_NAME) if one.kind is PieceKind.FRONTEND else one for one in pieces)
+    known = {PieceKind.HOSTNAME: socket.gethostname()}
+    return tuple(_joined(_with_text(piece, known) for piece in named))
 
 
 def _with_text(piece: LogPiece, known: dict[PieceKind, str]) -> LogPiece:

@@ -116,6 +116,11 @@ class RuleCompiler:
             self._report.caught(failure)
             return piece
 
+    @property
+    def asks_fields(self) -> bool:
+        """Whether a rule asks for the fields of PROXY headers."""
+        return self._tests.asks_fields
+
     def table(self) -> bytes:
         """Empty when no proxy has a rule."""
         if not self._used:

@@ -99,6 +99,10 @@ class Fetch(IntEnum):
     REQ_RDP_COOKIE = 110
     REQ_RDP_COOKIE_CNT = 111
     REQ_PAYLOAD_LV = 112
+    FC_RCVD_PROXY = 140
+    FC_PP_TLV = 141
+    FC_PP_AUTHORITY = 142
+    FC_PP_UNIQUE_ID = 143
 
 
 class Match(IntEnum):

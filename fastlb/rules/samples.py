@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
+from fastlb.config.fieldtypes import field_type
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Kind, Part, Sample, Test
 from fastlb.config.samples import MAPS
@@ -28,6 +29,9 @@ _REFERS = {
 }  # fmt: skip
 
 
+_OF_FIELDS = (Fetch.FC_PP_TLV, Fetch.FC_PP_AUTHORITY, Fetch.FC_PP_UNIQUE_ID)
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """The numbers of everything that a rule can name; servers as ``backend/server``."""
@@ -38,7 +42,7 @@ class Names:
 
 
 class TestCompiler:
-    """Compiles what stands in conditions, for one table."""
+    """Compiles what stands in conditions, for one table. ``asks_fields``: something asks for those of PROXY headers."""
 
     def __init__(self, table: Table, names: Names, files: Files, resolve: patterns.Resolve, report: Report) -> None:
         self._table = table
@@ -46,6 +50,7 @@ class TestCompiler:
         self._files = files
         self._resolve = resolve
         self._report = report
+        self.asks_fields = False
         self._maps: dict[tuple[str, str], int] = {}
         self._variables: dict[str, int] = {}
 
@@ -75,6 +80,9 @@ class TestCompiler:
             return self.variable(captured(int(part.arguments[0]))), NO_INDEX
         if fetch is Fetch.VAR:
             return self._variable(*part.arguments)
+        self.asks_fields |= fetch in _OF_FIELDS
+        if fetch is Fetch.FC_PP_TLV:
+            return field_type(part.arguments[0]) or 0, 0
         if what is None:
             first, second = (*map(int, part.arguments), 0, 0)[:2]
             return first, second

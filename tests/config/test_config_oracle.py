@@ -106,6 +106,9 @@ rate-limit sessions 5|rate-limit sessions|rate-limit|rate-limit foo 5|rate-limit
 option nolinger|no option nolinger|option nolinger x|no option abortonclose|option contstats|max-session-srv-conns 5
 option tcp-smart-accept|no option tcp-smart-accept|option tcp-smart-accept x|option tcp-smart-connect
 load-server-state-from-file none
+unique-id-format %ci|unique-id-format|unique-id-format %zz|unique-id-format a\\ %ci|log-format %ID
+log-format "%[unique-id] %[fc_pp_authority] %[fc_pp_unique_id]"|acl a fc_pp_authority x|acl a fc_rcvd_proxy
+acl a fc_pp_unique_id -m beg x|use_backend %[fc_pp_authority,lower]
 bind ipv4@127.0.0.1:18081|bind ipv4@:18081|bind ipv4@*:18081|bind ipv4@[::1]:18081|bind ipv4@::1:18081
 bind ipv4@localhost:18081|bind ipv6@[::1]:18081|bind ipv6@::1:18081|bind ipv6@:18081|bind ipv6@*:18081
 bind ipv6@127.0.0.1:18081|bind ipv6@ip6-only.invalid:18081|bind tcp@127.0.0.1:18081|bind tcp4@1.2.3.4:18081
@@ -184,6 +187,7 @@ log-tag b|log-format %ci|log-format-sd x|error-log-format x|option logasap|optio
 server t 127.0.0.1:80 id 3|server t 127.0.0.1:80 id 0|server t 127.0.0.1:80 id|disabled|disabled x|enabled
 server t 127.0.0.1:80 send-proxy no-send-proxy send-proxy-v2 no-send-proxy-v2|server t 127.0.0.1:80 send-proxy x
 server t 127.0.0.1:80 proxy-v2-options crc32c|server t 127.0.0.1:80 proxy-v2-options crc23c
+server t 127.0.0.1:80 proxy-v2-options unique-id,authority|server t 127.0.0.1:80 proxy-v2-options crc32c,,authority
 server t 127.0.0.1:80 proxy-v2-options|server t 127.0.0.1:80 proxy-v2-options crc32c,crc32c
 server t 127.0.0.1:80 check check-send-proxy no-check-send-proxy|default-server send-proxy-v2 proxy-v2-options crc32c
 server t 127.0.0.1:80 send-proxy-v3|server t /x send-proxy check
@@ -392,7 +396,7 @@ bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
 log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hrl"
 tcp-request connection set-src src|tcp-request content set-tos 300|tcp-request content set-mark 5
 tcp-request content set-src src_port|tcp-request content capture src len 5000
-log-format "%ST"|log-format "%ID"|log-format "%sslv"|log-format "%tsc"|log-format "%[src,lower]"|log-format "%[date(5)]"
+log-format "%ST"|log-format "%sslv"|log-format "%tsc"|log-format "%[src,lower]"|log-format "%[date(5)]"
 tcp-request content set-var-fmt(txn.a) %ci|tcp-request content set-var(proc.a) src
 tcp-request content set-var-fmt(txn.a)
 clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
@@ -408,7 +412,6 @@ server t 127.0.0.1:+x|server t 127.0.0.1:+70000|server t 127.0.0.1:+|server t *:
 server t 127.0.0.1:80a|server t 127.0.0.1:80 weight a|server t 127.0.0.1:80 weight
 server t 127.0.0.1:80 maxconn -1|server t 127.0.0.1:80 port 70000|server t 127.0.0.1:80 port 0
 server t 127.0.0.1:80 rise 2x|server t 127.0.0.1:80 check addr 1.2.3.4:5
-server t 127.0.0.1:80 proxy-v2-options unique-id
 server t 127.0.0.1:80 check addr /x|server t 127.0.0.1:80 ssl verify none
 server t 127.0.0.1:80 tfo|server t 127.0.0.1:80 socks4 1.2.3.4:5|server t 127.0.0.1:80 namespace *
 server t 127.0.0.1:80 check-via-socks4
@@ -431,12 +434,13 @@ harden.reject-privileged-ports.tcp on|thread-hard-limit 5|setcap cap_net_raw|ano
 """
 LENIENT_FRONTEND = (
     "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]|timeout client-hs 3s"
-    "|bind abnsz@x|bind :18081 cc reno|bind :18081 label x|bind :18081 shards by-group|bind :18081 guid-prefix x"
+    "|bind abnsz@x|acl a fc_pp_tlv(0xE1) x|log-format %[fc_pp_tlv(5)]"
+    "|bind :18081 cc reno|bind :18081 label x|bind :18081 shards by-group|bind :18081 guid-prefix x"
 )
 LENIENT_BACKEND = """
 hash-type consistent none|hash-type maglev|hash-type maglev wt6
 server t 127.0.0.1:80 cc reno|server t 127.0.0.1:80 strict-maxconn|server t 127.0.0.1:80 shard 1
-server t abnsz@x
+server t abnsz@x|server t 127.0.0.1:80 set-proxy-v2-tlv-fmt(0xE1) %[src]
 server t 127.0.0.1:80 hash-key id|server t 127.0.0.1:80 hash-key addr-port
 option httpchk GET /a HTTP/1.1 host|server t 127.0.0.1:80 check addr ::1|default_backend b
 """

@@ -15,6 +15,9 @@ from engine_inside import Inside, listen, open_descriptors
 from engine_workers import make_plan
 from system.harness import proxyheader
 
+from fastlb.config.errors import Location, Report
+from fastlb.config.logformat import parse_value
+from fastlb.config.proxytree import ProxyField
 from fastlb.plan.model import Address, Source
 
 IDLE_LIMIT_MS = 2000 * float(os.environ.get("FASTLB_PATIENCE", "1"))  # of turns in which no peer gets anywhere
@@ -45,6 +48,10 @@ class Life:
 
 PROXY = proxyheader.v1(ENDS := (("192.0.2.1", 1111), ("198.51.100.2", 443)))
 PROXY_V2 = proxyheader.v2(ENDS)
+AUTHORITY = proxyheader.field(2, b"example.org")
+PROXY_FIELDS = proxyheader.v2(ENDS, proxyheader.field(4, bytes(300)) + AUTHORITY)
+OWN_FIELD = ProxyField(0xE1, parse_value("for %[fc_pp_authority]", Location("test.cfg", 1, 1), Report()))
+SENT_FIELDS = proxyheader.v2(ENDS, proxyheader.field(0xE1, b"for example.org") + AUTHORITY)
 
 
 def said(script: Sequence[Step]) -> bytes:
@@ -93,6 +100,12 @@ LIVES = {
         header=PROXY,
         server_header=PROXY_V2,
     ),
+    "PROXY headers with fields on both sides": Life(
+        (Send(PROXY_FIELDS + REQUEST), ReadToEnd()),
+        (Read(len(SENT_FIELDS + REQUEST)), Send(ANSWER), Finish(), ReadToEnd()),
+        header=PROXY_FIELDS,
+        server_header=SENT_FIELDS,
+    ),
     "a PROXY header in pieces, the server speaks first": Life(
         (Send(PROXY[:9]), Acked(), Send(PROXY[9:]), Read(len(ANSWER)), Send(REQUEST), Finish(), ReadToEnd()),
         (Read(len(PROXY_V2)), Send(ANSWER), ReadToEnd()),
@@ -117,6 +130,8 @@ class Scene:
         plan = make_plan(
             ports, maxconn=life.maxconn, retries=5, redispatch=-1, connect_ms=20, client_ms=60_000, queue_ms=60_000,
             accept_proxy=bool(life.header), proxy_version=2 if life.server_header else 0,
+            keeps_fields=life.server_header == SENT_FIELDS, proxy_authority=life.server_header == SENT_FIELDS,
+            proxy_fields=(OWN_FIELD,) if life.server_header == SENT_FIELDS else (),
         )  # fmt: skip
         plan = replace(plan, servers=tuple(replace(server, source=life.source) for server in plan.servers))
         self.inside = Inside(plan, life.send_bytes)

@@ -55,12 +55,12 @@ def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: in
     """One frontend, one backend, a server for each port of 127.0.0.1."""
     limits = {key: backend.pop(key) for key in ("minconn", "maxqueue") if key in backend}
     weights = weights or [1] * len(ports)
-    names = ("client_ms", "client_fin_ms", "client_hs_ms", "session_log", "rate_limit")
+    names = ("client_ms", "client_fin_ms", "client_hs_ms", "session_log", "rate_limit", "unique_id")
     frontend = {key: backend.pop(key) for key in names if key in backend}
     if backend.pop("resets_clients", False):
         frontend["nolinger"] = True
-    bind = {key: backend.pop(key) for key in ("accept_proxy",) if key in backend}
-    server = {key: backend.pop(key) for key in ("proxy_version", "proxy_crc32c") if key in backend}
+    bind = {key: backend.pop(key) for key in ("accept_proxy", "keeps_fields") if key in backend}
+    server = {key: backend.pop(key) for key in tuple(backend) if key.startswith("proxy_")}
     servers = tuple(
         Server(
             f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn, **limits, **server

@@ -61,6 +61,21 @@ def _fields_fit(header: bytes, at: int) -> bool:
     return len(checksums) < 2
 
 
+def kept(header: bytes) -> list[tuple[int, bytes]]:
+    """The first field of each type in a right header that names addresses; of those that say something, 1024 bytes."""
+    if header[:1] == b"P" or not addresses(header):
+        return []
+    header = header[: 16 + int.from_bytes(header[14:16], "big")]
+    at, room, found = 28 if header[13] == 0x11 else 52, 1024, {}
+    while at < len(header):
+        length = int.from_bytes(header[at + 1 : at + 3], "big")
+        if header[at] not in (3, 4) and 3 + length <= room:
+            room -= 3 + length
+            found.setdefault(header[at], header[at + 3 : at + 3 + length])
+        at += 3 + length
+    return sorted(found.items())
+
+
 def crc32c(data: bytes) -> int:
     crc = 0xFFFFFFFF
     for byte in data:

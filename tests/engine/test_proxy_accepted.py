@@ -11,6 +11,7 @@ import pytest
 from engine_stage import Stage, stage
 from engine_workers import session_log
 from system.harness import proxyheader
+from system.harness.proxyheader import field
 
 from fastlb import _engine
 from fastlb._engine import parse_proxy_header, proxy_header
@@ -43,6 +44,26 @@ def test_the_session_is_that_of_the_declared_client(header: bytes) -> None:
         assert on.counters()["frontend received_bytes_total"] == on.counters()["server sent_bytes_total"] == 7
         assert on.log_lines()[0].startswith("192.0.2.1:1111 [")
         assert refused(on) == {}
+
+
+def test_what_the_header_says_besides_addresses() -> None:
+    """It is in the line of the log, also when the header came in pieces; the next one in that slot has none of it."""
+    log = session_log('log-format "%ci [%[fc_pp_authority]] [%[fc_pp_tlv(0xE1)]] [%{+Q}[fc_pp_unique_id]]"')
+    header = proxyheader.v2(ENDS, field(0xE1, b"one") + field(2, b"example.org") + field(0xE1, b"two"))
+    with stage(accept_proxy=True, keeps_fields=True, session_log=log) as on:
+        for sent, line in (
+            (header, '192.0.2.1 [example.org] [one] [""]'),
+            (V2, '192.0.2.1 [-] [-] [""]'),
+            (V1, '192.0.2.1 [-] [-] [""]'),
+        ):
+            with on.connected() as client:
+                for part in (sent[:30], sent[30:] + b"x"):
+                    client.sendall(part)
+                    on.inside.turn(1)
+                on.accepted().close()
+                on.end(client)
+            on.turn_until(lambda: not on.inside.engine.sessions())
+            assert on.log_lines() == [line]
 
 
 def test_without_tcplog_the_line_at_the_accept_waits_for_the_header() -> None:

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from system.harness import proxyheader
 
-from fastlb._engine import parse_proxy_header, proxy_header
+from fastlb._engine import parse_proxy_header, proxy_header, proxy_header_fields
 
 V4 = (("192.0.2.1", 1111), ("198.51.100.2", 443))
 V6 = (("2001:db8::1", 65535), ("::ffff:198.51.100.2", 0))
@@ -90,6 +90,14 @@ def test_what_is_refused(reason: str, data: bytes) -> None:
     assert (verdict, source, destination) == (reason, None, None)
 
 
+def test_fields_are_kept_up_to_1024_bytes() -> None:
+    first, big, small = field(0xE0, bytes(1000)), field(0xE1, bytes(50)), field(2, b"a")
+    header = proxyheader.v2(V4, first + big + field(4, b"padding") + small + field(2, b"b") + field(5, b""))
+    assert proxy_header_fields(header) == [(2, b"a"), (5, b""), (0xE0, bytes(1000))] == reference.kept(header)
+    assert proxy_header_fields(proxyheader.LOCAL) == []
+    assert proxy_header_fields(header[:-1]) == []
+
+
 def test_a_line_may_have_107_bytes() -> None:
     longest = b"PROXY UNKNOWN " + b"x" * 91 + b"\r\n"
     assert parse_proxy_header(longest) == ("done", 107, None, None)
@@ -104,7 +112,8 @@ def test_wherever_it_is_cut(header: bytes) -> None:
 
 ADDRESS = some.one_of(some.tuples(*[some.ip_addresses(v=4)] * 2), some.tuples(*[some.ip_addresses(v=6)] * 2))
 PORT = some.integers(0, 65535)
-FIELDS = some.lists(some.tuples(some.integers(0, 255).filter(lambda kind: kind != 3), some.binary(max_size=40)))
+KINDS = some.one_of(some.integers(0, 7), some.integers(0, 255)).filter(lambda kind: kind != 3)
+FIELDS = some.lists(some.tuples(KINDS, some.one_of(some.binary(max_size=40), some.binary(min_size=400, max_size=700))))
 
 
 @some.composite
@@ -144,6 +153,7 @@ def test_any_header(header: bytes, payload: bytes) -> None:
     expected = reference.addresses(header)
     assert expected
     assert normal(ends) == normal(expected)
+    assert proxy_header_fields(header + payload) == reference.kept(header)
 
 
 @settings(max_examples=600, deadline=None)
@@ -154,6 +164,7 @@ def test_mutations(data: bytes, more: some.DataObject | None) -> None:
     verdict, size, *ends = parse_proxy_header(data)
     expected = reference.addresses(data)
     assert (normal(ends) if verdict == "done" and ends[0] else None) == (normal(expected) if expected else None)
+    assert proxy_header_fields(data) == reference.kept(data)
     cut = more.draw(some.integers(0, len(data))) if more else len(data) // 2
     earlier, early_size, *early_ends = parse_proxy_header(data[:cut])
     if earlier != "more":

@@ -8,11 +8,18 @@ import struct
 
 import pytest
 from engine_stage import stage, tcp_info
+from system.harness import proxyheader
+from system.harness.proxyheader import field
 
-from fastlb._engine import proxy_header
+from fastlb._engine import parse_proxy_header, proxy_header
+from fastlb.config.errors import Location, Report
+from fastlb.config.logformat import parse_value
+from fastlb.config.proxytree import ProxyField
+from fastlb.plan.sessionlog import known_texts
 
 V4 = (("192.0.2.1", 1111), ("198.51.100.2", 443))
 V6 = (("2001:db8::1", 65535), ("::ffff:198.51.100.2", 0))
+HERE = Location("test.cfg", 1, 1)
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 _MAPPED = bytes(10) + b"\xff\xff\x7f\x00\x00\x01"
 
@@ -63,6 +70,33 @@ def test_it_does_not_wait_for_the_client() -> None:
         assert on.received(client, 9) == b"220 ready"
         client.sendall(b"QUIT")
         assert on.received(server, 4) == b"QUIT"
+
+
+def test_fields_of_its_own_format() -> None:
+    """What a server is told of a client that declares nothing; what is not known is nothing."""
+    value = known_texts(parse_value("%ci:%cp %f  %s %[fc_pp_tlv(0xE1)]%%", HERE, Report(), keeps_blanks=True))
+    fields = (ProxyField(0xE2, value), ProxyField(0xE0, parse_value("%ID", HERE, Report())))
+    unique = parse_value("%{+X}o%cp-%rt", HERE, Report())
+    extras = {"proxy_fields": fields, "proxy_unique_id": True, "proxy_authority": True, "unique_id": unique}
+    with stage(proxy_version=2, **extras) as on, on.connected() as client, on.accepted() as server:
+        host, port = client.getsockname()
+        name = f"{port:04X}-0000".encode()
+        said = field(0xE2, f"{host}:{port} fe  s0 %".encode()) + field(0xE0, name) + field(5, name)
+        whole = proxyheader.v2(proxyheader.ends_of(client), said)
+        assert on.received(server, len(whole)) == whole
+
+
+def test_fields_have_a_limit() -> None:
+    """As a whole they are less than what HAProxy and fastlb read."""
+    long = parse_value("x" * 9000, HERE, Report())
+    fields = tuple(ProxyField(kind, long) for kind in range(0xE0, 0xE5))
+    with stage(proxy_version=2, proxy_fields=fields, proxy_crc32c=True) as on, on.connected() as client:
+        said = field(0xE0, b"x" * 9000) + field(0xE1, b"x" * (15000 - 9006)) + field(3, bytes(4))
+        whole = proxyheader.v2(proxyheader.ends_of(client), said)
+        whole = proxyheader.crc32c(whole, len(whole) - 4)
+        with on.accepted() as server:
+            assert on.received(server, len(whole)) == whole
+            assert parse_proxy_header(whole)[:2] == ("done", len(whole))
 
 
 def test_it_is_no_byte_of_the_session_that_was_delivered() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from .harness.client import RST, ask, connect, read_exactly, read_to_end
 from .harness.launch import BASE
-from .harness.proxyheader import LOCAL, ends_of, v1, v2
+from .harness.proxyheader import LOCAL, crc32c, ends_of, field, v1, v2
 from .harness.waiting import eventually
 
 GET = b"GET /who HTTP/1.0\r\n\r\n"
@@ -41,6 +41,36 @@ def test_servers_are_told_who_connects(balancer, puppet, port, host, options, he
         assert read_exactly(client, 9) == b"220 ready"
         client.sendall(b"QUIT")
         assert read_exactly(behind, 4) == b"QUIT"
+
+
+@pytest.mark.parametrize("options", ["crc32c,authority,unique-id", "unique-id,authority"])
+def test_fields_of_a_header(balancer, puppet, port, log, options):
+    """What the client's header names as the host it asked for goes on, and the log has the name of the connection."""
+    server, ends = puppet(), (("192.0.2.1", 1111), ("198.51.100.2", 443))
+    balancer.start(f"""{BASE}
+    listen lb
+        bind 127.0.0.1:{port} accept-proxy
+        log {log} local0
+        log-format "id %ID host %[fc_pp_authority] other %[fc_pp_unique_id]"
+        unique-id-format %{{+X}}o\\ %ci:%cp_%fi:%fp
+        acl asked fc_pp_authority example.org
+        tcp-request content reject unless asked
+        server s {server} send-proxy-v2 proxy-v2-options {options}
+    """)
+    name = b"C0000201:0457_C6336402:01BB"
+    checksum = field(3, bytes(4)) if "crc32c" in options else b""
+    expected = v2(ends, checksum + field(2, b"example.org") + field(5, name))
+    expected = crc32c(expected, 31) if checksum else expected
+    with connect(("127.0.0.1", port)) as client:
+        client.sendall(v2(ends, field(2, b"example.org") + field(4, bytes(9)) + field(5, b"theirs")) + b"hello")
+        behind = server.accept()
+        assert read_exactly(behind, len(expected) + 5) == expected + b"hello"
+        behind.close()
+        read_to_end(client)
+    eventually(lambda: f"id {name.decode()} host example.org other theirs" in str(log.lines()), "the line")
+    with connect(("127.0.0.1", port)) as client:
+        client.sendall(v2(ends, field(2, b"example.com")) + b"hello")
+        assert read_to_end(client)[0] == b""
 
 
 @pytest.mark.parametrize(("options", "header"), [("send-proxy", b"PROXY UNKNOWN\r\n"), ("send-proxy-v2", LOCAL)])

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from fastlb import difference
+from fastlb.config.errors import Location, Report
+from fastlb.config.logformat import parse_value
 from fastlb.plan.load import load
 from fastlb.plan.model import Plan
 
@@ -147,6 +149,7 @@ SILENT = {
     "key",
     "workers",
     "tracked",
+    "keeps_fields",
 }
 
 
@@ -162,7 +165,11 @@ def test_no_field_is_forgotten(part: str) -> None:
             or (part, field.name) == ("servers", "id")
         ):
             continue
-        other = {"check": None, "rules": replace(first.rules, digest="other") if hasattr(first, "rules") else None}
+        other = {
+            "check": None,
+            "unique_id": parse_value("%ci", Location("x", 1, 1), Report()),
+            "rules": replace(first.rules, digest="other") if hasattr(first, "rules") else None,
+        }
         changed = replace(first, **{field.name: other.get(field.name, 12_345)})
         new = replace(old, **{part: (changed, *getattr(old, part)[1:])})
         assert len(difference.changes(old, new)) == 1, field.name

@@ -23,6 +23,21 @@ def v2(ends: Ends, fields: bytes = b"") -> bytes:
     return SIGNATURE + struct.pack("!BBH", 0x21, 0x21 if ":" in source else 0x11, len(body)) + body
 
 
+def field(kind: int, value: bytes) -> bytes:
+    """A field of version 2."""
+    return struct.pack("!BH", kind, len(value)) + value
+
+
+def crc32c(header: bytes, at: int) -> bytes:
+    """A header of version 2 with the checksum in the field whose value is there."""
+    crc = 0xFFFFFFFF
+    for byte in header[:at] + bytes(4) + header[at + 4 :]:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return header[:at] + struct.pack("!I", crc ^ 0xFFFFFFFF) + header[at + 4 :]
+
+
 def ends_of(client: socket.socket) -> Ends:
     """The addresses of a client's connection, as it sees them."""
     return client.getsockname()[:2], client.getpeername()[:2]
