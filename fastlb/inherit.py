@@ -10,6 +10,7 @@ import os
 import socket
 from pathlib import Path
 
+from fastlb import signing
 from fastlb.plan.model import Bind, Keepalive
 
 _DEFAULT_CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
@@ -33,6 +34,9 @@ def set_options(sock: socket.socket, bind: Bind) -> None:
     _set_buffer(sock, socket.SO_RCVBUF, bind.rcvbuf)
     _set_buffer(sock, socket.SO_SNDBUF, bind.sndbuf)
     _set_congestion(sock, bind.congestion)
+    if bind.md5_key or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        with contextlib.nullcontext() if bind.md5_key else contextlib.suppress(OSError):
+            signing.set_key(sock, bind.md5_key)
     _set_keepalive(sock, bind.keepalive)
     _set_transparent(sock, wanted=bind.transparent)
 

@@ -147,6 +147,7 @@ def _tcp_only(bind: Bind) -> list[str]:
         "mss": bind.mss,
         "tcp-ut": bind.user_timeout_ms,
         "cc": bind.congestion,
+        "tcp-md5sig": bind.md5_key,
     }
     return [f"'{name}'" for name, value in said.items() if value]
 

@@ -28,6 +28,7 @@ _NAMES = {
     "slowstart_new": "slowstart new-servers",
     "congestion": "cc",
     "unique_id": "unique-id-format",
+    "md5_key": "tcp-md5sig",
     "proxy_crc32c": "proxy-v2-options crc32c",
     "proxy_authority": "proxy-v2-options authority",
     "proxy_unique_id": "proxy-v2-options unique-id",
@@ -94,8 +95,10 @@ def text_of(field: str, value: Any) -> str:
         return "on" if value else "off"
     if field.endswith("_ms"):
         return next(f"{value // size}{unit}" for size, unit in _UNITS if value % size == 0) if value else "no limit"
-    if field in ("unique_id", "proxy_fields") and not value:
+    if field in ("unique_id", "proxy_fields", "md5_key") and not value:
         return "none"
+    if field == "md5_key":
+        return "a key"
     if field == "unique_id":
         return f"'{value_text(value)}'"
     if field == "mode":

@@ -234,6 +234,9 @@ cdef bytes _server_row(server, plan, uint32_t slot, fields, pieces, names):
         row.flags |= SERVER_SMART_CONNECT
     if plan.process.server_rcvbuf or plan.process.server_sndbuf:
         row.flags |= SERVER_BUFFERS
+    if server.md5_key:
+        row.flags |= SERVER_SIGNED
+        row.md5_key = _name(names, server.md5_key)
     if server.congestion is not None:
         row.flags |= SERVER_CONGESTION
         memcpy(&row.congestion[0], <const char *>congestion, min(len(congestion), 15))

@@ -164,6 +164,19 @@ cdef void net_set_congestion(int fd, const char *name) noexcept nogil:
     setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, <socklen_t>strlen(name))
 
 
+cdef int net_sign(int fd, int family, const char *key, uint32_t size) noexcept nogil:
+    # linux/tcp.h, struct tcp_md5sig: an address of 128 bytes (any of this family: with a prefix of length 0), flags,
+    # the length of the prefix, that of the key in two bytes, an interface, the key. TCP_MD5SIG_EXT is 32, the flag 1.
+    cdef uint8_t row[216]
+    cdef uint16_t length = <uint16_t>size
+    memset(row, 0, sizeof(row))
+    (<sockaddr *>row).sa_family = <unsigned short>family
+    row[128] = 1
+    memcpy(&row[130], &length, 2)
+    memcpy(&row[136], key, min(size, 80))
+    return 0 if setsockopt(fd, IPPROTO_TCP, 32, row, sizeof(row)) == 0 else -errno
+
+
 cdef int net_bind(int fd, const sockaddr_storage *address, uint32_t size) noexcept nogil:
     return 0 if bind(fd, <const sockaddr *>address, size) == 0 else -errno
 

@@ -183,6 +183,7 @@ struct plan_backend {
 #define SERVER_CONGESTION 16u
 #define SERVER_BUFFERS 32u /* of sizes that the header of the plan says */
 #define SERVER_SMART_CONNECT 64u /* bytes that the client has sent leave with the handshake's last ACK */
+#define SERVER_SIGNED 128u
 
 /* The PROXY header that a server is sent. */
 #define SEND_PROXY_V1 1u
@@ -224,6 +225,7 @@ struct plan_server {
     struct plan_name name;
     struct plan_source source;
     char congestion[16]; /* name of an algorithm */
+    struct plan_name md5_key;
     uint32_t fields;     /* of the PROXY header: the first of field_count */
     uint32_t field_count;
 };

@@ -27,6 +27,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t SERVER_CLIENTS_ADDRESS
     const uint32_t SERVER_CLIENTS_PORT
     const uint32_t SERVER_CONGESTION
+    const uint32_t SERVER_SIGNED
     const uint32_t HASH_AVALANCHE
     const uint32_t HASH_MASK
     const uint32_t HASH_MASK6
@@ -229,6 +230,7 @@ cdef extern from "plan.h" nogil:
         plan_name name
         plan_source source
         char *congestion
+        plan_name md5_key
         uint32_t fields
         uint32_t field_count
 

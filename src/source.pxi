@@ -94,6 +94,8 @@ cdef int source_open(worker_t *w, session_t *s, int family, int *fd) noexcept no
         net_buffers(rc, s.plan.header.server_rcvbuf, s.plan.header.server_sndbuf)
     if server.flags & SERVER_USER_TIMEOUT:
         net_set(rc, IPPROTO_TCP, TCP_USER_TIMEOUT, <int>server.user_timeout_ms)
+    if server.flags & SERVER_SIGNED:
+        net_sign(rc, family, plan_text(s.plan, server.md5_key), server.md5_key.size)
     if server.flags & SERVER_CONGESTION:
         net_set_congestion(rc, &server.congestion[0])
     return source_bind(w, s, family, rc) if server.flags & SERVER_SOURCE else 0

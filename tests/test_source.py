@@ -52,7 +52,7 @@ balance holders arrivals inherit source silentdrop seccomp limits loading settin
 admin plan
 rules
 bpf config
-control heartbeat backoff notify pidfile places process reaper linux host
+control heartbeat backoff notify pidfile places process reaper linux host signing
 """
 
 

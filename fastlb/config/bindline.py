@@ -11,13 +11,13 @@ from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.identity import parse_id
 from fastlb.config.keywords import Keyword, KeywordTable
-from fastlb.config.lineoptions import OptionTable, congestion, flag, interface, number, parse_options, text
+from fastlb.config.lineoptions import OptionTable, congestion, flag, interface, md5_key, number, parse_options, text
 from fastlb.config.tree import BindLine, EndpointKind, Said
 
 MAX_ID = 4294967294
 MIN_MSS, MAX_MSS = 88, 32767  # what the kernel takes: TCP_MIN_MSS and MAX_TCP_WINDOW of net/tcp.h
-_TCP_ONLY = ("defer_accept", "tfo", "interface", "transparent", "mss", "user_timeout", "congestion")
-_KEYWORDS = {"user_timeout": "tcp-ut", "congestion": "cc"}
+_TCP_ONLY = ("defer_accept", "tfo", "interface", "transparent", "mss", "user_timeout", "congestion", "md5_key")
+_KEYWORDS = {"user_timeout": "tcp-ut", "congestion": "cc", "md5_key": "tcp-md5sig"}
 _GROUPS = re.compile(r"(?:[0-9]+/)?all|(?:[0-9]+/)?(?:odd|even|[0-9]+(?:-[0-9]*)?)")
 _OCTAL = re.compile(r"[0-7]{1,4}")
 
@@ -131,6 +131,7 @@ BIND_OPTIONS: OptionTable = KeywordTable(
             "connections of each address at a time; beyond, clients wait in the kernel's queue",
         ),
         "cc": Keyword(congestion, "algorithm", "how TCP finds its speed towards the clients, such as bbr"),
+        "tcp-md5sig": Keyword(md5_key, "key", "clients must sign what they send with this key, RFC 2385 (BGP)"),
         "label": Keyword(text("label", "a word"), "text", "a word about it, which '--explain' shows"),
         "shards": Keyword(_shards, "by-thread", "a socket for each worker, as there is anyway"),
         "thread": Keyword(_thread, "all", "all workers accept, as they do anyway"),

@@ -90,7 +90,7 @@ BALANCE_REFUSED = because(
 TIMEOUT_IGNORED = because(HTTP_ONLY, "http-request http-keep-alive tarpit")
 
 _TLS_HINT = "fastlb does not terminate TLS: encrypted connections pass through in 'mode tcp' without it"
-BIND_NOT_YET = words("accept-netscaler-cip namespace tcp-md5sig tcp-ss")
+BIND_NOT_YET = words("accept-netscaler-cip namespace tcp-ss")
 BIND_IGNORED = {
     "nice": "all connections are served in turn",
     "guid-prefix": "there are no counters of single addresses that had to be found again",
@@ -112,7 +112,7 @@ SERVER_NOT_YET = words(
     check-reuse-pool check-sni check-sni-auto check-ssl healthcheck
     no-agent-check no-check-reuse-pool no-check-sni-auto no-check-ssl
     non-stick resolve-net resolve-opts resolve-prefer resolvers
-    stick tcp-md5sig"""
+    stick"""
 )
 PROXY_V2_OPTIONS_REFUSED = because(
     "it tells about TLS, which fastlb does not terminate", "cert-cn cert-key cert-sig ssl ssl-cipher"

@@ -17,6 +17,7 @@ LineOption = Callable[[Args], tuple[str, Any] | None]
 OptionTable = KeywordTable[LineOption]
 
 MAX_ALGORITHM_BYTES = 15  # linux/tcp.h: TCP_CA_NAME_MAX, with its zero
+MAX_KEY_BYTES = 80  # linux/tcp.h: TCP_MD5SIG_MAXKEYLEN
 MAX_INTERFACE_BYTES = 15  # netdevice(7): IFNAMSIZ, with its zero
 
 
@@ -80,6 +81,15 @@ def congestion(args: Args) -> tuple[str, str]:
         message = f"the name of an algorithm has at most {MAX_ALGORITHM_BYTES} bytes: {quote(word.text)}"
         raise ConfigError(word.location, message)
     return "congestion", word.text
+
+
+def md5_key(args: Args) -> tuple[str, str]:
+    """``tcp-md5sig`` and a key."""
+    word = args.need("the key that both sides know")
+    size = len(os.fsencode(word.text))
+    if size > MAX_KEY_BYTES:
+        raise ConfigError(word.location, f"a key for 'tcp-md5sig' has at most {MAX_KEY_BYTES} bytes, not {size}")
+    return "md5_key", word.text
 
 
 def action(name: str, what: str) -> LineOption:

@@ -17,6 +17,7 @@ from fastlb.config.lineoptions import (
     action,
     congestion,
     flag,
+    md5_key,
     number,
     parse_options,
     so_anyway,
@@ -147,6 +148,7 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
             lambda args: ("user_timeout", args.time_ms()), "time", "how long what was sent may stay unacknowledged"
         ),
         "cc": Keyword(congestion, "algorithm", "how TCP finds its speed towards the server, such as bbr"),
+        "tcp-md5sig": Keyword(md5_key, "key", "what is sent to it is signed with this key, RFC 2385 (BGP)"),
         "no-tfo": Keyword(so_anyway, "", "no TCP Fast Open, as it is anyway"),
         "strict-maxconn": Keyword(so_anyway, "", "'maxconn' counts every connection, as it does anyway"),
         "id": Keyword(

@@ -77,6 +77,7 @@ class BindLine:
     id: Said[int] | None = None
     maxconn: Said[int] | None = None
     congestion: Said[str] | None = None
+    md5_key: Said[str] | None = None
     label: Said[str] | None = None
 
 
@@ -121,6 +122,7 @@ class ServerOptions:
     proxy_extras: Said[ProxyExtras] | None = None
     check_send_proxy: Said[bool] | None = None
     congestion: Said[str] | None = None
+    md5_key: Said[str] | None = None
     init_addr: Said[tuple[str, ...]] | None = None
     observe: Said[bool] | None = None
     error_limit: Said[int] | None = None

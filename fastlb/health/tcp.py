@@ -11,7 +11,7 @@ import select
 import socket
 import struct
 
-from fastlb import source
+from fastlb import signing, source
 from fastlb._engine import proxy_header
 from fastlb.health.verdict import Outcome, Verdict, failure, of_errno
 from fastlb.plan.model import Check, Round
@@ -97,6 +97,8 @@ class TcpProbe:
             self.sock = socket.socket(address.number, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             if not self.lingers:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            if self.check.md5_key and address.number != socket.AF_UNIX:
+                signing.set_key(self.sock, self.check.md5_key)
             if origin is not None and not source.can_bind(self.sock, origin, port):
                 continue
             try:

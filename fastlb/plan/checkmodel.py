@@ -110,6 +110,7 @@ class Check:
     read_ms: int = 0
     rounds: tuple[Round, ...] = ()
     source: Source | None = None
+    md5_key: str = ""
     init_state: InitState = InitState.UP
     proxy_version: int = 0
     proxy_crc32c: bool = False

@@ -19,6 +19,7 @@ from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
 from fastlb.plan.monitors import MonitorPlanner
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.roles import Roles
+from fastlb.plan.signingkey import signing_key
 from fastlb.plan.values import value_of
 
 _V6ONLY = Path("/proc/sys/net/ipv6/bindv6only")
@@ -79,6 +80,7 @@ class ListenerPlanner:
         backlog = value_of(line.backlog, value_of(settings.backlog, DEFAULT_BACKLOG))
         keepalive = client_keepalive(settings)
         congestion = bind_congestion(line.congestion, self._report)
+        md5_key = signing_key(line.md5_key, self._report)
         number = count(first)
         for part in line.addresses:
             for address in self._addresses(part, interface):
@@ -110,6 +112,7 @@ class ListenerPlanner:
                     accept_proxy=value_of(line.accept_proxy, False),
                     maxconn=value_of(line.maxconn, 0),
                     congestion=congestion,
+                    md5_key=md5_key,
                     remark=value_of(line.label, None),
                 )
 

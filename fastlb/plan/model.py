@@ -69,7 +69,8 @@ class Keepalive:
 class Bind:
     """One listening address of one frontend. ``key`` identifies it over reloads: same key, same sockets.
 
-    ``mss``, ``user_timeout_ms``, ``rcvbuf`` and ``sndbuf`` 0, ``congestion`` None: the kernel's own.
+    ``mss``, ``user_timeout_ms``, ``rcvbuf`` and ``sndbuf`` 0, ``congestion`` None: the kernel's own. ``md5_key`` signs
+    segments, unless it is empty.
     ``label`` is its name, id or number within the frontend, for log lines; ``remark`` is the file's ``label``.
     ``accept_proxy``: clients must begin with a PROXY header; ``keeps_fields``: somebody asks for what else it says.
     """
@@ -100,6 +101,7 @@ class Bind:
     accept_proxy: bool = False
     maxconn: int = 0
     congestion: str | None = None
+    md5_key: str = ""
     remark: str | None = None
     keeps_fields: bool = False
 
@@ -286,6 +288,7 @@ class Server:
     proxy_unique_id: bool = False
     proxy_fields: tuple[ProxyField, ...] = ()
     congestion: str | None = None
+    md5_key: str = ""
 
     @property
     def unresolved(self) -> bool:

@@ -37,6 +37,7 @@ from fastlb.plan.model import (
 )
 from fastlb.plan.resolve import Resolver
 from fastlb.plan.script import Exchange, Script, script_of, script_port
+from fastlb.plan.signingkey import signing_key
 from fastlb.plan.sources import SourcePlanner
 from fastlb.plan.values import Merged, value_of
 
@@ -140,6 +141,7 @@ class ServerPlanner:
             proxy_authority="authority" in extras.options,
             proxy_unique_id="unique-id" in extras.options,
             proxy_fields=extras.fields,
+            md5_key=signing_key(options.md5_key, self._report) if address.family not in LOCAL else "",
             congestion=server_congestion(options.congestion, self._report) if address.family not in LOCAL else None,
         )
 
@@ -171,6 +173,7 @@ class ServerPlanner:
             connect_ms=min(connect, inter),
             read_ms=limit,
             source=self._sources.of_checks(options, settings, address),
+            md5_key=value_of(options.md5_key, "") if address.family not in LOCAL else "",
             proxy_version=_check_proxy_version(options),
             proxy_crc32c="crc32c" in value_of(options.proxy_extras, NO_EXTRAS).options,
             disable_on_404=value_of(settings.disable_on_404, False),

@@ -357,6 +357,22 @@ def test_bind_addresses(address: str, keys: list[str], load_text: LoadText) -> N
     assert [bind.key for bind in plan.binds] == keys
 
 
+def test_what_this_kernel_lacks(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what it has, but workers may not use."""
+    from fastlb.plan import congestion
+
+    text = f"{TIMEOUTS}listen l\n bind :80 cc {{}}\n server s 10.0.0.1:80 cc {{}}\n"
+    assert [one.message for one in load_text(text.format("nosuch", "nosuch")).diagnostics] == [
+        "this kernel has no congestion control 'nosuch'"
+    ] * 2
+    monkeypatch.setattr(congestion, "_words", lambda name: ["cubic"])
+    (found,) = load_text(text.format("reno", "reno")).diagnostics
+    assert str(found) == (
+        "lb.conf:8:26: error: the system does not allow workers the congestion control 'reno'; "
+        "say so: sysctl net.ipv4.tcp_allowed_congestion_control='cubic reno'"
+    )
+
+
 def test_a_server_without_an_address_is_in_maintenance(load_text: LoadText) -> None:
     text = f"""{TIMEOUTS}listen l
  bind :80

@@ -60,7 +60,7 @@ def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: in
     if backend.pop("resets_clients", False):
         frontend["nolinger"] = True
     bind = {key: backend.pop(key) for key in ("accept_proxy", "keeps_fields") if key in backend}
-    server = {key: backend.pop(key) for key in tuple(backend) if key.startswith("proxy_")}
+    server = {key: backend.pop(key) for key in tuple(backend) if key.startswith(("proxy_", "md5_key", "congestion"))}
     servers = tuple(
         Server(
             f"s{i}", 0, Address("inet", "127.0.0.1", port), HERE, weight=weights[i], maxconn=maxconn, **limits, **server

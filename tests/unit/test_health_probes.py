@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from observed import check_of, tcp
 
+from fastlb import signing
 from fastlb.config.checktree import EXPECT_SUCCESS
 from fastlb.health.budget import Budget
 from fastlb.health.expect import judge
@@ -188,6 +189,18 @@ def test_unix_socket(tmp_path: Path) -> None:
         listener.listen()
         there, _ = asyncio.run(verdict_of(check_of(0, address=Address("unix", path))))
     assert there.status == "L4OK"
+
+
+def test_a_server_that_wants_signatures() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        try:
+            signing.set_key(listener, "secret")
+        except OSError:
+            pytest.skip("this kernel cannot sign TCP segments")
+        port = listener.getsockname()[1]
+        signed, _ = asyncio.run(verdict_of(check_of(port, md5_key="secret")))
+        plain, _ = asyncio.run(verdict_of(check_of(port, inter_ms=200, connect_ms=200)))
+    assert (signed.status, plain.status) == ("L4OK", "L4TOUT")
 
 
 @pytest.mark.parametrize("family", ["abstract", "exact"])

@@ -3,11 +3,12 @@
 import contextlib
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fastlb import arrivals, sockets
+from fastlb import arrivals, signing, sockets
 from fastlb.listeners import WIDE_RANGE, Listeners
 from fastlb.plan.model import Address, Bind, Keepalive, Location, Plan, Process
 
@@ -128,6 +129,37 @@ def test_congestion_control_comes_and_goes(port, listeners):
             assert name.rstrip(b"\0").decode() == wanted
     with pytest.raises(sockets.BindError, match="'cc nosuch' cannot be had: this kernel lacks it"):
         sockets.open_tcp(tcp(0, congestion="nosuch"), reuseport=True)
+
+
+def can_sign():
+    with socket.socket() as sock:
+        try:
+            signing.set_key(sock, "key")
+        except OSError:
+            return False
+    return True
+
+
+@pytest.mark.skipif(not can_sign(), reason="this kernel cannot sign TCP segments")
+@pytest.mark.parametrize(("family", "host"), [("inet", "127.0.0.1"), ("inet6", "::")])
+def test_signatures_come_and_go(family, host, port, listeners):
+    """An IPv6 socket wants them from clients of IPv4, too."""
+    usual = Bind("x", 0, Address(family, host, port), HERE, v6only=False)
+    said = replace(usual, md5_key="secret")
+    listeners.adopt(listeners.prepare(plan(said), 1))
+
+    def connects(key):
+        with socket.socket() as client:
+            if key:
+                signing.set_key(client, key)
+            client.settimeout(0.3 if key != "secret" else 10)
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    assert [connects(key) for key in ("secret", "other", "")] == [True, False, False]
+    listeners.refresh(plan(usual))
+    assert connects("")
+    listeners.refresh(plan(said))
+    assert connects("secret")
 
 
 @pytest.mark.parametrize(("family", "zeros"), [("abstract", 107), ("exact", 0)])
