@@ -6,9 +6,11 @@ All of it is frozen. None means "not said here"; which value then counts is deci
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from fastlb.config.balancetree import BalanceLine, HashTypeLine
+from fastlb.config.bindtree import BindAddress as BindAddress
+from fastlb.config.bindtree import BindLine as BindLine
 from fastlb.config.checktree import HttpCheck as HttpCheck
 from fastlb.config.checktree import HttpComment, HttpStep, merged_steps
 from fastlb.config.checktree import TcpCheck as TcpCheck
@@ -19,25 +21,7 @@ from fastlb.config.logpieces import LogPiece
 from fastlb.config.proxytree import ProxyExtras
 from fastlb.config.proxytree import ProxyField as ProxyField
 from fastlb.config.ruletree import NO_RULES, Condition, ProxyRules
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Said(Generic[T]):
-    """A value and where it was said."""
-
-    value: T
-    location: Location
-
-
-@dataclass(frozen=True, slots=True)
-class BindAddress:
-    """One of the addresses of a ``bind`` line; ``last_port`` is above ``endpoint.port`` for a range."""
-
-    endpoint: Endpoint
-    last_port: int
-    location: Location
+from fastlb.config.said import Said as Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +35,6 @@ class SourceLine:
     last_port: int
     interface: str | None
     usesrc: str | Endpoint | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BindLine:
-    """One ``bind`` line: its addresses and the options they share. ``user`` and ``group`` are names or numbers."""
-
-    addresses: tuple[BindAddress, ...]
-    location: Location
-    v6only: Said[bool] | None = None
-    backlog: Said[int] | None = None
-    defer_accept: Said[bool] | None = None
-    tfo: Said[bool] | None = None
-    interface: Said[str] | None = None
-    transparent: Said[bool] | None = None
-    mss: Said[int] | None = None
-    user_timeout: Said[int] | None = None
-    accept_proxy: Said[bool] | None = None
-    mode: Said[int] | None = None
-    user: Said[str] | None = None
-    uid: Said[int] | None = None
-    group: Said[str] | None = None
-    gid: Said[int] | None = None
-    name: Said[str] | None = None
-    id: Said[int] | None = None
-    maxconn: Said[int] | None = None
-    congestion: Said[str] | None = None
-    md5_key: Said[str] | None = None
-    label: Said[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
