@@ -18,6 +18,7 @@ from fastlb.children import Child, Deployment
 from fastlb.listeners import Listener, Listeners
 from fastlb.privileges import Identity
 from fastlb.roster import Roster, Slot
+from fastlb.tables import SharedTables
 
 LEND_AFTER_S = 0.5
 TICK_S = 0.5
@@ -36,6 +37,7 @@ class Means:
 
     shm_fd: int
     view: _engine.Shm
+    tables: SharedTables
     master_fd: int
     identity: Identity
     limits: limits.Limits
@@ -148,9 +150,11 @@ class Crew:
     def _spawn(self, index: int) -> None:
         slot, means = self.roster.slots[index], self._means
         slot.respawn = None
+        means.tables.succeeded(index)
         duty = worker.Duty(
             slot=index,
             shm_fd=means.shm_fd,
+            tables_fd=means.tables.fd,
             kick_fds=tuple(self._kick_fds),
             master_fd=means.master_fd,
             max_sessions=means.limits.max_sessions,
@@ -192,6 +196,7 @@ class Crew:
         child.close()
         self.roster.slots[child.slot].child = None
         self._means.view.reap(child.slot)
+        self._means.tables.repair(child.slot)
         self.on_reaped()
         if child.leaving and status == 0:
             self._means.say(_NOTICE, f"worker {child.slot} (pid {child.pid}) has ended as told")

@@ -20,6 +20,7 @@ _AT_ONCE = {
     "id", "guid", "backlog", "tfo", "defer_accept", "mode", "uid", "gid", "name", "minconn", "maxqueue", "fullconn",
     "slowstart_ms", "slowstart_new", "shutdown_when_down", "shutdown_backups_when_up", "track", "log_health_checks",
     "rate_limit",
+    "non_stick",
 }  # fmt: skip
 # Numbers of the plan, and what says nothing by itself.
 _NUMBERING = {
@@ -57,7 +58,8 @@ def refusal(old: Plan, new: Plan) -> str | None:
 
 def changes(old: Plan, new: Plan) -> list[Change]:
     """All differences, in the order of the file: global, addresses, frontends, backends with their servers."""
-    return [*_process(old, new), *_binds(old, new), *_frontends(old, new), *_backends(old, new), *_metrics(old, new)]
+    return [*_process(old, new), *_binds(old, new), *_frontends(old, new), *_backends(old, new), *_tables(old, new),
+            *_metrics(old, new)]  # fmt: skip
 
 
 def _process(old: Plan, new: Plan) -> Iterator[Change]:
@@ -145,6 +147,23 @@ def _servers(old: Plan, new: Plan, backend: Backend, other: Backend) -> Iterator
     for name, server in after.items():
         disabled = ", disabled" if server.disabled else ""
         yield Change(f"+ server {backend.name}/{name} {destination_of(server)}{disabled}")
+
+
+def _tables(old: Plan, new: Plan) -> Iterator[Change]:
+    after = {table.name: table for table in new.tables}
+    for table in old.tables:
+        other = after.pop(table.name, None)
+        if other is None:
+            yield Change(f"- stick table {table.name}, with its entries")
+        elif table.shape != other.shape:
+            yield Change(f"~ stick table {table.name}: another type, size or counters: it starts anew, without entries")
+        else:
+            for field in ("expire_ms", "nopurge"):
+                if getattr(table, field) != getattr(other, field):
+                    yield Change(f"~ stick table {table.name}: {_from_to(table, other, field)}, at once")
+            if table.stored != other.stored:
+                yield Change(f"~ stick table {table.name}: other periods of rates, at once")
+    yield from (Change(f"+ stick table {name}") for name in after)
 
 
 def _check(title: str, old: Check | None, new: Check | None) -> Iterator[Change]:

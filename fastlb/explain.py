@@ -22,6 +22,7 @@ from fastlb.config.tree import (
     EndpointKind,
     LogGlobal,
     LogLine,
+    Proxy,
     RingTarget,
     Said,
     ServerLine,
@@ -32,6 +33,7 @@ from fastlb.config.tree import (
 from fastlb.plan import balancewords
 from fastlb.plan.model import Address, Backend, Bind, Check, Frontend, Plan, Process, Server
 from fastlb.plan.values import Merged, value_of
+from fastlb.rules.tablemodel import Data
 from fastlb.settings import Settings
 from fastlb.spelling import destination_of, has_word_for, name_of, text_of
 
@@ -100,6 +102,7 @@ def lines(config: Config, plan: Plan, settings: Settings) -> Iterator[str]:
             yield from _written(1, _frontend(frontends[proxy.location], merged, plan, settings))
         if proxy.location in backends:
             yield from _written(1, _backend(backends[proxy.location], merged, proxy.location in frontends))
+        yield from _written(1, _table(proxy, plan))
         rules = (*proxy.inherited.rules.lines, *proxy.rules.lines)
         yield from _written(1, (Row(line.text, _place(line.location)) for line in rules))
         yield from _written(1, _logs(merged.settings.logs))
@@ -259,6 +262,16 @@ def _server(server: Server, line: ServerLine, merged: Merged) -> Iterator[str]:
 def _kind(check: Check, merged: Merged) -> Row:
     first = check.request.partition(b"\r")[0].decode(errors="replace")
     return Row(f"option httpchk {first}" if first else "option tcp-check", _origin(merged.settings.check))
+
+
+def _table(proxy: Proxy, plan: Plan) -> Iterator[Row]:
+    line = proxy.rules.table
+    if line is None:
+        return
+    yield Row(line.text, _place(line.location))
+    stored = [one.data for table in plan.tables if table.name == proxy.name for one in table.stored]
+    if Data.SERVER_ID in stored and all(one.name != "server_id" for one in line.stored):
+        yield Row("    store server_id", "derived from a 'stick' rule")
 
 
 def _logs(logs: Iterable[LogLine | LogGlobal]) -> Iterator[Row]:

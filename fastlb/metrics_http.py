@@ -46,7 +46,10 @@ class _Listening:
 
 
 class MetricsServer:
-    """``snapshot`` is called in the child, with a view of the shared memory made there and the time of the fork."""
+    """``snapshot`` is called in the child, with a view of the shared memory made there and the time of the fork.
+
+    ``keep_fds`` are descriptors that it needs besides.
+    """
 
     def __init__(
         self,
@@ -54,11 +57,13 @@ class MetricsServer:
         shm_fd: int,
         is_ready: Callable[[], tuple[bool, str]],
         is_well: Callable[[Monitor], bool],
+        keep_fds: Sequence[int] = (),
     ) -> None:
         self._snapshot = snapshot
         self._shm_fd = shm_fd
         self._is_ready = is_ready
         self._is_well = is_well
+        self._keep_fds = keep_fds
         self._listening: dict[Address, _Listening] = {}
         self._text: Callable[[bool], Awaitable[bytes]] | None = None
 
@@ -110,7 +115,7 @@ class MetricsServer:
             text = f"{bind.location}: serving metrics needs '{error.name}': pip install 'fastlb[metrics]'"
             raise OSError(text) from error
         if self._text is None:
-            self._text = Renderer(self._snapshot, self._shm_fd, render).text
+            self._text = Renderer(self._snapshot, self._shm_fd, render, self._keep_fds).text
         return Endpoint(bind.path, self._text, self._is_ready, CONTENT_TYPE, bind.monitor, self._is_well)
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastlb import _engine, arrivals, difference, kernelsplice, limits, loading, sockets, source, spelling
+from fastlb import _engine, arrivals, difference, kernelsplice, limits, loading, sockets, source, spelling, tables
 from fastlb.children import Deployment
 from fastlb.config.errors import Severity
 from fastlb.listeners import Change
@@ -102,7 +102,13 @@ def compile_deployment(shared: SharedState, plan: Plan, generation: int) -> Depl
     numbering = shared.reserve(plan)
     try:
         fd = _engine.compile_plan(
-            plan, generation, numbering.frontends, numbering.backends, numbering.servers, numbering.binds
+            plan,
+            generation,
+            numbering.frontends,
+            numbering.backends,
+            numbering.servers,
+            numbering.binds,
+            numbering.tables,
         )
     except ValueError as error:
         raise ReloadError(str(error)) from error
@@ -118,6 +124,7 @@ async def _deploy(service: Service, loaded: Plan) -> str:
     service.record.generations += 1
     try:
         new = service.record.pending = compile_deployment(service.shared, plan, service.record.generations)
+        service.shared.tables.make(plan)
         await _prepare(service, new)
     except BaseException:
         _undo(service, change)
@@ -191,6 +198,9 @@ def _warn(service: Service, old: Plan, new: Plan) -> None:
     for text in (service.limits.warning(new), arrivals.fast_open_warning(new), *source.warnings(new)):
         if text:
             service.say(_WARNING, text)
+    for name in tables.started_anew(old, new):
+        text = f"the stick table '{name}' starts anew, without its entries: its type, size or counters have changed"
+        service.say(_WARNING, text)
     if kernelsplice.wanted(new) and not service.crew.kernel_splice:
         service.say(_WARNING, "'option kernel-splice' takes effect at the next start")
     for field in difference.AT_NEXT_START:

@@ -14,7 +14,7 @@ import os
 import signal
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fastlb import process
 from fastlb._engine import Shm
@@ -41,10 +41,11 @@ class Renderer:
     is: told as of later they could have ended meanwhile, and the next scrape would go back.
     """
 
-    def __init__(self, snapshot: TakeSnapshot, shm_fd: int, render: Render) -> None:
+    def __init__(self, snapshot: TakeSnapshot, shm_fd: int, render: Render, keep_fds: Sequence[int] = ()) -> None:
         self._snapshot = snapshot
         self._shm_fd = shm_fd
         self._render = render
+        self._keep_fds = keep_fds
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def text(self, compressed: bool) -> bytes:
@@ -66,7 +67,7 @@ class Renderer:
 
     def _child(self, sending: int, compressed: bool, now_s: float) -> int:
         gc.disable()
-        process.keep_only((2, sending, self._shm_fd))
+        process.keep_only((2, sending, self._shm_fd, *self._keep_fds))
         process.set_title("statistics")
         signal.alarm(int(2 * TIME_LIMIT_S))  # should the master be gone
         text = self._render(self._snapshot(Shm(self._shm_fd), now_s))

@@ -65,7 +65,7 @@ class Service:
         self.logs = logs
         self.crew = crew
         self.health = health
-        self.metrics = MetricsServer(self.snapshot, shared.fd, self.readiness, self.is_well)
+        self.metrics = MetricsServer(self.snapshot, shared.fd, self.readiness, self.is_well, (shared.tables.fd,))
         self.record = Record()
         self._ports = PortWatch()
 
@@ -99,7 +99,8 @@ class Service:
         """All statistics, read through ``view`` (a forked child has to bring its own); ``now_s`` is CLOCK_MONOTONIC."""
         deployment = self.crew.deployment
         in_use, health = self._ports_in_use(view), self.health.servers(now_s)
-        return take_snapshot(view, deployment.plan, deployment.numbering, health, self.info(), in_use)
+        tables = self.shared.tables.counts_anew(deployment.numbering.tables)
+        return take_snapshot(view, deployment.plan, deployment.numbering, health, self.info(), in_use, tables)
 
     def watch_ports(self) -> None:
         """To be called every second: follows the ephemeral ports, and warns before there is none left."""

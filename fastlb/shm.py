@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 from fastlb import _engine
 from fastlb.plan.fullconn import fullconns
 from fastlb.plan.model import Bind, Plan, Server
+from fastlb.tables import SharedTables
+from fastlb.tables import TooManyError as TooManyError
 
 Name = TypeVar("Name", bound=Hashable)
 ServerName = tuple[str, str]
@@ -33,10 +35,7 @@ class Numbering:
     backends: tuple[int, ...]
     servers: tuple[int, ...]
     binds: tuple[int | None, ...] = ()
-
-
-class TooManyError(ValueError):
-    """The shared memory has no slot left for one more of something."""
+    tables: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -74,6 +73,7 @@ class SharedState:
     def __init__(self) -> None:
         self.fd = _engine.shm_create()
         self.view = _engine.Shm(self.fd)
+        self.tables = SharedTables()
         self._frontends: Slots[str] = Slots("frontends and addresses with a limit", _engine.MAX_FRONTENDS)
         self._backends: Slots[str] = Slots("backends", _engine.MAX_BACKENDS)
         self._servers: Slots[ServerName] = Slots("servers", _engine.MAX_SERVERS)
@@ -88,6 +88,7 @@ class SharedState:
             self._backends.reserve([backend.name for backend in plan.backends]),
             self._servers.reserve([_name(plan, server) for server in plan.servers]),
             tuple(next(own) if bind.maxconn else None for bind in plan.binds),
+            self.tables.reserve(plan),
         )
 
     def install(self, plan: Plan, service_maxconn: int = 0) -> Numbering:
@@ -106,11 +107,13 @@ class SharedState:
         rates = plan.process.maxconnrate, plan.process.maxsessrate
         limited = any(rates) or any(frontend.rate_limit for frontend in plan.frontends)
         self.view.set_process_limit(service_maxconn, *rates, limited)
+        self.tables.install(plan)
         return numbering
 
     def collect(self, live: Sequence[tuple[Plan, Numbering]]) -> None:
         """Frees the slots that are in no live plan and count nothing now."""
         plans = [plan for plan, _ in live]
+        self.tables.collect(plans)
         view = self.view
         frontends = {frontend.name for plan in plans for frontend in plan.frontends}
         frontends |= {_bind_name(bind) for plan in plans for bind in plan.binds if bind.maxconn}

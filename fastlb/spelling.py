@@ -63,6 +63,7 @@ _WORDS: dict[tuple[str, Any], str] = {
     ("shutdown_backups_when_up", False): "none: the sessions of backups go on",
     ("shutdown_backups_when_up", True): "shutdown-backup-sessions",
     ("read_ms", 0): "none: the whole check has as long as the connection",
+    ("expire_ms", 0): "never",
     ("tunnel_ms", 0): "none: those of both sides apply",
 }
 

@@ -52,6 +52,7 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
     means = Means(
         shared.fd,
         shared.view,
+        shared.tables,
         master_fd,
         _identity(plan),
         limit,
@@ -60,6 +61,7 @@ async def _assemble(settings: Settings, plan: Plan, limit: limits.Limits, listen
         logs.message,
     )
     crew = Crew(means, compile_deployment(shared, plan, generation=1))
+    shared.tables.make(plan)
     health = HealthMonitor(shared.view, logs.proxy_message, crew.kick)
     service = Service(settings, shared, listeners, limit, logs, crew, health)
     crew.on_reaped = service.clean_up

@@ -181,6 +181,17 @@ class ServerStats:
 
 
 @dataclass(frozen=True, slots=True)
+class TableStats:
+    """A stick table: ``entries`` of ``size``, ``evicted`` to make room for others, ``refused`` for want of room."""
+
+    name: str
+    size: int
+    entries: int
+    evicted: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     master: MasterInfo
     host: HostStats
@@ -188,6 +199,7 @@ class Snapshot:
     frontends: tuple[FrontendStats, ...]
     backends: tuple[BackendStats, ...]
     servers: tuple[ServerStats, ...]
+    tables: tuple[TableStats, ...] = ()
 
 
 def _columns(counts: type, engine_fields: Sequence[str]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
@@ -216,6 +228,7 @@ def take_snapshot(
     health: Sequence[ServerHealth],
     info: MasterInfo,
     ports_in_use: PortsInUse = (),
+    tables: Sequence[tuple[int, int, int]] = (),
 ) -> Snapshot:
     """Everything that is counted, now. ``health`` is in the order of ``plan.servers``."""
     return Snapshot(
@@ -225,6 +238,7 @@ def take_snapshot(
         frontends=_frontends(view, plan, numbering),
         backends=_backends(view, plan, numbering, health),
         servers=_servers(view, plan, numbering, health),
+        tables=tuple(TableStats(one.name, one.size, *row) for one, row in zip(plan.tables, tables, strict=False)),
     )
 
 

@@ -29,6 +29,7 @@ class Duty:
 
     slot: int
     shm_fd: int
+    tables_fd: int
     kick_fds: tuple[int, ...]
     master_fd: int
     max_sessions: int
@@ -53,7 +54,7 @@ def _start(duty: Duty, sock: socket.socket) -> _engine.Engine:
     process.forget_signals(ignored)
     maps = duty.kernel_maps
     maps_fds = maps.descriptors() if maps else ()
-    process.keep_only((0, 1, 2, sock.fileno(), duty.shm_fd, duty.master_fd, *duty.kick_fds, *maps_fds))
+    process.keep_only((0, 1, 2, sock.fileno(), duty.shm_fd, duty.tables_fd, duty.master_fd, *duty.kick_fds, *maps_fds))
     process.silence(0, 1)
     process.set_title(f"starting worker {duty.slot}")
     with contextlib.suppress(OSError):
@@ -65,10 +66,12 @@ def _start(duty: Duty, sock: socket.socket) -> _engine.Engine:
     engine = _engine.Engine(
         duty.shm_fd, duty.slot, sock.fileno(), duty.kick_fds, duty.master_fd, duty.max_sessions, duty.nofile
     )
+    engine.use_tables(duty.tables_fd)
     if maps:
         engine.use_kernel(**asdict(maps))
         os.close(maps.entries)
     os.close(duty.shm_fd)  # with it, the master's part could be mapped writable again
+    os.close(duty.tables_fd)
     privileges.drop(duty.identity, write_files=_engine.BUILD in ("asan", "coverage"), bpf_maps=maps is not None)
     process.set_title(f"worker {duty.slot}")  # who is called so is harmless already
     return engine

@@ -68,7 +68,9 @@ cdef void rule_act(look_t *look, const rule_t *rule) noexcept nogil:
     # What is not there, or not yet, changes nothing, and is not waited for.
     cdef const rule_assign *to = <const rule_assign *>(plan_rules(look.plan) + rule.argument)
     cdef value_t v
-    if rule.action <= RULE_UNSET_VAR:
+    if rule.action < RULE_SET_VAR:
+        track_act(look, rule)
+    elif rule.action <= RULE_UNSET_VAR:
         if look.vars != NULL:
             vars_act(look, rule, to)
     elif rule.action >= RULE_SET_TOS:

@@ -138,6 +138,8 @@ cdef void session_close(worker_t *w, session_t *s, uint8_t cause) noexcept nogil
     session_close_end(&s.client, reset_client)
     session_close_end(&s.server, reset_server)
     timer_unlink(w, index)
+    if s.tracked:
+        track_all(w, w.colds[index].tracks, index, s.up.received, s.down.received, True)
     session_leave_backend(w, s, state)
     if s.frontend.log & LOG_AT_END and cause != CAUSE_PROXY_HEADER:
         log_ended(w, s)

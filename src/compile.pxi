@@ -169,6 +169,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.answer_ms = backend.rules.answer_ms
     row.answer_rules = _rule_set(backend.rules.answer)
     row.cookie.offset, row.cookie.size = backend.rules.cookie
+    row.stick_rules = _rule_set(backend.rules.sticks)
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 
@@ -219,6 +220,8 @@ cdef bytes _server_row(server, plan, uint32_t slot, fields, pieces, names):
     row.field_count = <uint32_t>len(server.proxy_fields)
     fields.extend([_field_row(field, pieces, names) for field in server.proxy_fields])
     row.backup = server.backup
+    row.id = server.id
+    row.non_stick = server.non_stick
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))
     row.name = _name(names, server.name)
@@ -280,12 +283,12 @@ def _sealed(bytes blob):
     return fd
 
 
-def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots, bind_slots=()):
+def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots, bind_slots=(), table_slots=()):
     """Compile a Plan into a sealed memfd and return its descriptor (the caller's to close).
 
-    ``*_slots`` give the slot of each frontend, backend and server of the plan, in its order; ``bind_slots`` that of a
-    frontend, or None, for each bind, unless none of them limits its connections. OSError when the memfd cannot be made,
-    ValueError for an address that has no socket form.
+    ``*_slots`` give the slot of each frontend, backend, server and stick table of the plan, in its order;
+    ``bind_slots`` that of a frontend, or None, for each bind, unless none of them limits its connections. OSError when
+    the memfd cannot be made, ValueError for an address that has no socket form.
     """
     cdef plan_header head
     blob = bytearray(sizeof(plan_header))
@@ -324,6 +327,9 @@ def compile_plan(plan, generation, frontend_slots, backend_slots, server_slots, 
     head.rules_offset = _table(blob, [plan.rules])
     head.server_rcvbuf = plan.process.server_rcvbuf
     head.server_sndbuf = plan.process.server_sndbuf
+    head.table_count = <uint32_t>len(plan.tables)
+    head.table_offset = _table(
+        blob, [_struct.pack("=I", slot) for _, slot in zip(plan.tables, table_slots, strict=True)])
     head.total_bytes = <uint32_t>len(blob)
     blob[:sizeof(plan_header)] = (<char *>&head)[:sizeof(head)]
     return _sealed(bytes(blob))

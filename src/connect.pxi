@@ -155,6 +155,8 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     add(&row.connect_us_total, took_us)
     add(&row.connect_cells[histogram_cell(took_us)], 1)
     cold.connected_us = w.now_us
+    if s.backend.stick_rules.count:
+        stick_store(w, s)
     s.state = SESSION_ESTABLISHED
     s.deadline_ms = NEVER
     s.active_ms = w.now_ms

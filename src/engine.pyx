@@ -2,7 +2,7 @@
 # Engine class); everything else runs without the GIL.
 # Included bottom-up: each file uses what stands above it, and session_close() and its like by name.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc, strtoll
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp
 
 from layout cimport *
@@ -10,6 +10,7 @@ from linux cimport *
 from plan cimport *
 from rules cimport *
 from session cimport *
+from table cimport *
 
 
 cdef extern from *:
@@ -27,6 +28,14 @@ cdef extern from *:
     #endif
     #define debug_assert(x) assert(x)
     #define count_trailing_zeros(x) __builtin_ctzll(x)
+    #define byte_swap(x) __builtin_bswap64(x)
+    #if defined(__x86_64__)
+    #define cpu_relax() __builtin_ia32_pause()
+    #elif defined(__aarch64__)
+    #define cpu_relax() __asm__ __volatile__("yield")
+    #else
+    #define cpu_relax() ((void)0)
+    #endif
     #if defined(__SANITIZE_ADDRESS__)
     #define BUILD_NAME "asan"
     #elif defined(FASTLB_DEBUG)
@@ -40,6 +49,8 @@ cdef extern from *:
     void debug_poison(void *p, size_t n) noexcept nogil
     void debug_assert(bint condition) noexcept nogil
     int count_trailing_zeros(uint64_t x) noexcept nogil
+    uint64_t byte_swap(uint64_t x) noexcept nogil
+    void cpu_relax() noexcept nogil
     size_t malloc_usable_size(void *p) noexcept nogil
 
 
@@ -128,12 +139,17 @@ include "mqtt.pxi"
 include "fix.pxi"
 include "rdp.pxi"
 include "convert.pxi"
+include "table.pxi"
+include "tabledata.pxi"
+include "tablesample.pxi"
 include "sample.pxi"
 include "vars.pxi"
 include "act.pxi"
 include "rules.pxi"
 include "inspect.pxi"
 include "answer.pxi"
+include "track.pxi"
+include "stick.pxi"
 include "session.pxi"
 include "source.pxi"
 include "proxyheader.pxi"
@@ -155,6 +171,7 @@ include "maglev.pxi"
 include "publish.pxi"
 include "memory.pxi"
 include "views.pxi"
+include "tableview.pxi"
 include "worker.pxi"
 include "judge.pxi"
 include "alarms.pxi"

@@ -63,6 +63,7 @@ cdef bint inspect_content(worker_t *w, session_t *s, look_t *look, rule_set rule
     look.final = final or expired or delay_ms == 0
     verdict = rules_ask(look, rules, &hit)
     look.final = final
+    look.w.colds[session_index(w, s)].rule_at = look.at
     if verdict == RULES_WAIT:
         inspect_wait(w, s, delay_ms)
         return False
@@ -167,6 +168,7 @@ cdef void inspect_run(worker_t *w, session_t *s, bint expired) noexcept nogil:
     s.state = SESSION_INSPECTING
     look_begin(&look, w, s.plan, s.frontend, s.client.fd)
     look_of(&look, s)
+    look.at = w.colds[session_index(w, s)].rule_at
     inspect_peek(w, s, &s.client, &look)
     final = look.final
     if s.rules == RULES_FRONTEND:
@@ -184,5 +186,7 @@ cdef void inspect_run(worker_t *w, session_t *s, bint expired) noexcept nogil:
         inspect_server(w, s, &look)
         if s.backend.cookie.size and s.rules == 0:
             inspect_persist(w, s, &look)
+        if s.backend.stick_rules.count:
+            stick_choose(&look, s)
     s.state = SESSION_ACCEPTED
     session_go_on(w, s)

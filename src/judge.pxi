@@ -21,6 +21,9 @@ cdef object _look(look_t *look, cold_t *cold, worker_t *w, uint32_t frontend, st
     look_from(look, cold)
     memcpy(w.scratch, <const char *>data, len(data))
     look.size = <uint32_t>len(data)
+    if w.tables.directory != NULL:
+        loop_clock(w)
+        arrival_look(look, w)
 
 
 def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b"", bint final=True):
@@ -47,7 +50,10 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     verdict = rules_ask(&look, row.content_rules, &hit)
     content = _REFUSED.get(hit.action, "accept") if verdict == RULES_HIT else _JUDGED[verdict]
     look.final = True
+    look.at = 0
     chosen = rules_ask(&look, row.backend_rules, &hit) == RULES_HIT
+    if engine.w.arriving_tracked:
+        arrival_refused(engine.w)
     backend = <int>rule_backend(&look, hit) if chosen else -1
     vars_free(&vars)
     return admitted, content, backend, entered

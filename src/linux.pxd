@@ -97,8 +97,10 @@ cdef extern from "<fcntl.h>" nogil:
         O_NONBLOCK, O_CLOEXEC, O_RDONLY
         F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS
         F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE
+        FALLOC_FL_PUNCH_HOLE, FALLOC_FL_KEEP_SIZE
         SPLICE_F_MOVE, SPLICE_F_NONBLOCK
     int fcntl(int fd, int command, ...)
+    int fallocate(int fd, int mode, long long offset, long long size)
     int open(const char *path, int flags, ...)
 
 
@@ -109,6 +111,10 @@ cdef extern from "<unistd.h>" nogil:
     int ftruncate(int fd, long long size)
     int getpid()
     long syscall(long number, ...)
+
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
 
 
 cdef extern from "<sys/syscall.h>" nogil:

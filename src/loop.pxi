@@ -92,6 +92,8 @@ cdef void loop_housekeeping(worker_t *w, bint waited) noexcept nogil:
     w.queues_dirty = w.queues_dirty and w.queued_sessions
     if w.paused and w.now_ms >= w.resume_ms:
         listen_resume(w)
+    if w.now_ms - w.tables_ticked_ms >= HEARTBEAT_MS:
+        tables_serve(w)
     log_flush(w)
 
 

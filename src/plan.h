@@ -173,6 +173,7 @@ struct plan_backend {
     uint32_t answer_ms; /* how long what a server sends is waited for */
     struct rule_set answer_rules;
     struct plan_name cookie; /* of "persist rdp-cookie", within the rules; empty: none */
+    struct rule_set stick_rules;
     struct plan_name name;
 };
 
@@ -220,6 +221,8 @@ struct plan_server {
     int32_t port_offset;
     uint32_t send_proxy; /* 0: no header */
     uint32_t error_limit; /* failed connections in a row that make an alarm, 0: nobody counts them */
+    uint32_t id;
+    uint32_t non_stick;  /* stick tables do not learn of it */
     uint32_t address_size;
     uint8_t address[112];
     struct plan_name name;
@@ -228,6 +231,11 @@ struct plan_server {
     struct plan_name md5_key;
     uint32_t fields;     /* of the PROXY header: the first of field_count */
     uint32_t field_count;
+};
+
+/* A stick table; its shape stands in the directory of the tables (table.h). */
+struct plan_table {
+    uint32_t slot;
 };
 
 struct plan_header {
@@ -245,6 +253,7 @@ struct plan_header {
     uint32_t rules_offset, rules_bytes; /* see rules.h */
     uint32_t server_rcvbuf, server_sndbuf; /* 0: the kernel's judgement */
     uint32_t field_count, field_offset;
+    uint32_t table_count, table_offset;
 };
 
 enum {

@@ -206,6 +206,7 @@ cdef extern from "plan.h" nogil:
         uint32_t answer_ms
         rule_set answer_rules
         plan_name cookie
+        rule_set stick_rules
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":
@@ -225,6 +226,8 @@ cdef extern from "plan.h" nogil:
         int32_t port_offset
         uint32_t send_proxy
         uint32_t error_limit
+        uint32_t id
+        uint32_t non_stick
         uint32_t address_size
         uint8_t *address
         plan_name name
@@ -233,6 +236,9 @@ cdef extern from "plan.h" nogil:
         plan_name md5_key
         uint32_t fields
         uint32_t field_count
+
+    ctypedef struct plan_table "struct plan_table":
+        uint32_t slot
 
     ctypedef struct plan_header "struct plan_header":
         uint64_t magic
@@ -259,3 +265,5 @@ cdef extern from "plan.h" nogil:
         uint32_t server_sndbuf
         uint32_t field_count
         uint32_t field_offset
+        uint32_t table_count
+        uint32_t table_offset

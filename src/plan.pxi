@@ -40,7 +40,19 @@ cdef bint plan_is_valid(plan_header *p, uint64_t bytes) noexcept nogil:
             and plan_table_fits(p.total_bytes, p.piece_offset, p.piece_count, sizeof(plan_piece))
             and plan_table_fits(p.total_bytes, p.names_offset, p.names_bytes, 1)
             and plan_table_fits(p.total_bytes, p.field_offset, p.field_count, sizeof(plan_field))
-            and plan_table_fits(p.total_bytes, p.rules_offset, p.rules_bytes, 1))
+            and plan_table_fits(p.total_bytes, p.rules_offset, p.rules_bytes, 1)
+            and plan_table_fits(p.total_bytes, p.table_offset, p.table_count, sizeof(plan_table)))
+
+
+cdef bint plan_tables_exist(worker_t *w, plan_header *p) noexcept nogil:
+    # All of its stick tables have been made.
+    cdef plan_table *tables = <plan_table *>(<uint8_t *>p + p.table_offset)
+    cdef uint32_t i
+    for i in range(p.table_count):
+        if (w.tables.directory == NULL or tables[i].slot >= MAX_TABLES_C
+                or table_shape_at(&w.tables, tables[i].slot).offset == 0):
+            return False
+    return True
 
 
 cdef int plan_map(worker_t *w, int fd, plan_t **result) noexcept nogil:
@@ -55,7 +67,8 @@ cdef int plan_map(worker_t *w, int fd, plan_t **result) noexcept nogil:
     if at == MAP_FAILED:
         return -errno
     plan = <plan_t *>calloc(1, sizeof(plan_t))
-    if plan == NULL or not plan_is_valid(<plan_header *>at, <uint64_t>status.st_size):
+    if (plan == NULL or not plan_is_valid(<plan_header *>at, <uint64_t>status.st_size)
+            or not plan_tables_exist(w, <plan_header *>at)):
         free(plan)
         munmap(at, <size_t>status.st_size)
         return -EINVAL

@@ -56,13 +56,15 @@ cdef int rule_answer(look_t *look, const rule_t *rule) noexcept nogil:
 
 cdef int rules_ask(look_t *look, rule_set rules, const rule_t **hit) noexcept nogil:
     # The first rule that applies and decides. One that has to wait makes those behind it wait, too; those before it are
-    # asked again then.
+    # not asked again: look.at is where to go on.
     cdef const rule_t *all = <const rule_t *>(plan_rules(look.plan) + rules.offset)
+    cdef uint32_t i, start = look.at
     cdef int answer
-    cdef uint32_t i
-    for i in range(rules.count):
+    look.at = 0
+    for i in range(start, rules.count):
         answer = rule_answer(look, &all[i])
         if answer == ANSWER_LATER:
+            look.at = i
             return RULES_WAIT
         if answer == ANSWER_YES and all[i].action >= RULE_GOES_ON:
             rule_act(look, &all[i])
@@ -100,9 +102,13 @@ cdef void look_from(look_t *look, cold_t *cold) noexcept nogil:
 
 
 cdef void look_of(look_t *look, session_t *s) noexcept nogil:
-    cdef cold_t *cold = &look.w.colds[session_index(look.w, s)]
+    cdef uint32_t index = session_index(look.w, s)
+    cdef cold_t *cold = &look.w.colds[index]
     look.session = s
     look.vars = &cold.vars
+    look.tracks = cold.tracks
+    look.tracked = &s.tracked
+    look.index = index
     look_from(look, cold)
 
 
@@ -115,10 +121,13 @@ cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storag
     cold_address(&cold, peer)
     look_from(&look, &cold)
     look.vars = &w.arriving_vars
+    arrival_look(&look, w)
     verdict = rules_verdict(&look, listener.frontend.connection_rules)
     if verdict == RULE_ACCEPT:
         return True
     add(&w.row.frontends[listener.frontend.slot].denied_connections_total, 1)
+    if w.arriving_tracked:
+        arrival_refused(w)
     vars_free(&w.arriving_vars)
     w.arriving_header = 0
     if verdict == RULE_DROP:

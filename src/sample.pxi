@@ -167,6 +167,8 @@ cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noex
     cdef uint32_t fetch = sample.fetch
     if FETCH_HEADER_RECEIVED <= fetch <= FETCH_HEADER_UNIQUE_ID:
         return fetch_header(look, sample, v)
+    if FETCH_TABLE <= fetch < FETCH_OF_ANSWER:
+        return fetch_table(look, sample, v)
     if fetch >= FETCH_OF_ANSWER or FETCH_RDP_COOKIE <= fetch <= FETCH_PAYLOAD_LV:
         return fetch_content(look, sample, v)
     if fetch == FETCH_VAR:
@@ -197,6 +199,9 @@ cdef bint sample_get(look_t *look, const rule_sample *sample, value_t *v) noexce
         return False
     c = <const rule_converter *>(plan_rules(look.plan) + sample.converters)
     for i in range(sample.converter_count):
-        if not value_convert(look, &c[i], v):
+        if c[i].kind == CONVERT_TABLE:
+            if not convert_table(look, &c[i], v):
+                return False
+        elif not value_convert(look, &c[i], v):
             return False
     return True

@@ -7,6 +7,7 @@ from layout cimport (
 )
 from linux cimport epoll_event
 from plan cimport plan_backend, plan_bind, plan_frontend, plan_header, plan_server
+from table cimport tables_t
 
 # ---- an end of a session: one socket -------------------------------------------------------------------------
 # The flags are what epoll has reported and no call has disproved since (edge-triggered: only a real "would block"
@@ -92,6 +93,7 @@ ctypedef struct session_t:
     end_t client
     end_t server
     uint8_t rules         # RULES_…; 0 where no rule is to be asked any more
+    uint8_t tracked       # a bit for each of cold_t.tracks that it holds
     flow_t up             # client -> server
     flow_t down           # server -> client
     uint64_t active_ms    # last progress of bytes, either way
@@ -140,6 +142,10 @@ ctypedef struct var_t:
 ctypedef struct vars_t:
     uint32_t used         # bytes
     uint32_t room
+# An entry of a stick table that counts this connection.
+ctypedef struct track_t:
+    uint32_t slot         # of the table
+    uint32_t number       # of the entry; 0: nothing is tracked
 
 # What is not touched while bytes move.
 ctypedef struct cold_t:
@@ -175,6 +181,9 @@ ctypedef struct cold_t:
     uint16_t header_bytes  # of a PROXY header, sent to the server by this attempt
     uint8_t *made         # that header, where a part of it has left and another making might differ; or NULL
     char *unique_id       # once somebody has asked for it, or NULL
+    uint32_t rule_at      # the content rule that has to wait for more bytes
+    uint64_t stick_stores  # a bit for each "stick" rule of the backend that stores, once a server is connected
+    track_t tracks[3]
     uint8_t declared      # the client's address is its PROXY header's, and where it connected to stands there, too
 
 # ---- the kernel as the mover (kernel.pxi) ---------------------------------------------------------------------
@@ -310,6 +319,11 @@ ctypedef struct worker_t:
 
     vars_t *arriving_vars  # of a connection that is no session yet
     uint8_t arriving_header  # a rule wants it to begin with a PROXY header
+    tables_t tables
+    uint64_t tables_ticked_ms
+    track_t arriving[3]   # what a connection tracks before it has become a session
+    uint8_t arriving_tracked
+
     plan_t *plan
     plan_t *plans
     uint8_t draining
@@ -344,3 +358,7 @@ ctypedef struct look_t:
     uint8_t *text_room
     uint8_t *other_room   # in turn with text_room
     uint8_t *name_room
+    uint32_t at           # the rule to begin with
+    track_t *tracks       # what the connection tracks, or NULL where nothing can be tracked
+    uint8_t *tracked
+    uint32_t index        # of its session, present or to be

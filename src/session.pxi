@@ -94,6 +94,8 @@ cdef void session_open(worker_t *w, listener_t *listener, int fd, sockaddr_stora
         w.colds[index].vars = w.arriving_vars
         w.arriving_vars = NULL
     w.colds[index].bind = listener.bind
+    if w.arriving_tracked:
+        arrival_taken(w, s)
     add(&w.row.counters.accepts_total, 1)
     add(&w.row.counters.sessions_total, 1)
     add(&w.row.counters.connections, 1)
@@ -137,6 +139,8 @@ cdef bint session_enter(worker_t *w, session_t *s) noexcept nogil:
     # has refused it, and it is closed.
     if s.frontend.flags & FRONTEND_SESSION_RULES and not inspect_enters(w, s):
         return False
+    if s.tracked:
+        track_all(w, w.colds[session_index(w, s)].tracks, session_index(w, s), 0, 0, False)
     if s.frontend.flags & FRONTEND_RULES:
         s.rules = RULES_FRONTEND
     else:

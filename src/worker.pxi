@@ -123,6 +123,31 @@ cdef class Engine:
         if net_watch(w.epoll, ring, EPOLLIN, EVENT_RING) < 0:
             raise _os_error(errno)
 
+    def use_tables(self, int fd):
+        """Have sessions use the stick tables of this memfd (see tables_create), which stays the caller's.
+
+        Before that a plan with tables is refused. What a worker before this one, with the same number, still holds
+        there is given back. OSError when it cannot be mapped, ValueError for a memfd of another version.
+        """
+        cdef worker_t *w = self.w
+        cdef int reader = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+        cdef table_directory *directory
+        try:
+            directory = <table_directory *>self.map_part(reader, 0, TABLE_DIRECTORY_BYTES, PROT_READ)
+        finally:
+            os.close(reader)
+        if directory.magic != TABLE_MAGIC | LAYOUT_VERSION_C:
+            munmap(directory, TABLE_DIRECTORY_BYTES)
+            raise ValueError("the stick tables are of another version of fastlb")
+        w.tables.memory = <uint8_t *>self.map_part(
+            fd, TABLE_DIRECTORY_BYTES, TABLE_TOTAL_BYTES - TABLE_DIRECTORY_BYTES, PROT_READ | PROT_WRITE
+        ) - TABLE_DIRECTORY_BYTES
+        w.tables.directory = directory
+        w.tables.owner = w.number + 1
+        w.tables.patience_us = TABLE_PATIENCE_US
+        loop_clock(w)
+        table_give_back_all(tables_now(w), w.number)
+
     def set_kick_fds(self, fds):
         """Event descriptors of all workers, by number; this worker's own among them."""
         cdef int *copy
@@ -335,6 +360,9 @@ cdef class Engine:
             munmap(w.sessions, w.session_limit * SESSION_BYTES)
         if w.kernel != NULL:
             kernel_free(w.kernel)
+        if w.tables.directory != NULL:
+            munmap(<void *>w.tables.directory, TABLE_DIRECTORY_BYTES)
+            munmap(w.tables.memory + TABLE_DIRECTORY_BYTES, TABLE_TOTAL_BYTES - TABLE_DIRECTORY_BYTES)
         if w.control != NULL:
             munmap(w.control, SHM_TOTAL_BYTES)
         if w.shared != NULL:

@@ -49,6 +49,7 @@ health listeners
 logs ports sockets privileges steering
 difference
 balance holders arrivals inherit source silentdrop seccomp limits loading settings shm spelling
+tables
 admin plan
 rules
 bpf config

@@ -29,6 +29,7 @@ PYTHON_SIDE = {
     "publish.pxi",
     "ring.pxi",
     "schedule.pxi",
+    "tableview.pxi",
     "views.pxi",
     "worker.pxi",
 }

@@ -22,6 +22,9 @@ from fastlb.config.ringsection import RING_KEYWORDS
 from fastlb.config.ruleline import ACTIONS, ANSWER_ACTIONS, TCP_REQUEST, TCP_RESPONSE
 from fastlb.config.samples import CONVERTERS, FETCHES
 from fastlb.config.serverline import SERVER_OPTIONS
+from fastlb.config.tableline import OPTIONS as TABLE_WORDS
+from fastlb.config.tableline import STICKS
+from fastlb.config.tablewords import STORES
 from fastlb.config.timeouts import TIMEOUTS
 
 _SECTIONS: KeywordTable[None] = KeywordTable(
@@ -54,6 +57,9 @@ TABLES: tuple[tuple[str, str, KeywordTable[Any]], ...] = (
     ("rules of 'tcp-response'", "tcp-response ", TCP_RESPONSE),
     ("actions of 'tcp-request' rules", "", ACTIONS),
     ("actions of 'tcp-response' rules", "", ANSWER_ACTIONS),
+    ("'stick' rules", "stick ", STICKS),
+    ("words of 'stick-table'", "", TABLE_WORDS),
+    ("what stick tables store", "store ", STORES),
     ("samples", "", FETCHES),
     ("converters of samples", ",", CONVERTERS),
     ("ways to compare", "-m ", MATCHES),

@@ -24,7 +24,7 @@ PROXY_NOT_YET = words(
     """be-unpublished declare
     external-check filter filter-sequence force-be-switch force-persist
     ignore-persist log-steps
-    server-template stick stick-table tcp-check"""
+    server-template tcp-check"""
 )
 PROXY_IGNORED = because(
     HTTP_ONLY,
@@ -111,8 +111,7 @@ SERVER_NOT_YET = words(
     """agent-addr agent-check agent-inter agent-port agent-send check-alpn check-pool-conn-name check-proto
     check-reuse-pool check-sni check-sni-auto check-ssl healthcheck
     no-agent-check no-check-reuse-pool no-check-sni-auto no-check-ssl
-    non-stick resolve-net resolve-opts resolve-prefer resolvers
-    stick"""
+    resolve-net resolve-opts resolve-prefer resolvers"""
 )
 PROXY_V2_OPTIONS_REFUSED = because(
     "it tells about TLS, which fastlb does not terminate", "cert-cn cert-key cert-sig ssl ssl-cipher"

@@ -46,6 +46,16 @@ def use_server(section: ProxySection, args: Args) -> None:
     section.rules.add_server(args)
 
 
+def stick(section: ProxySection, args: Args) -> None:
+    """``stick on|match|store-request sample``."""
+    section.rules.add_stick(args)
+
+
+def stick_table(section: ProxySection, args: Args) -> None:
+    """``stick-table type … size …``."""
+    section.rules.set_table(args)
+
+
 def tcp_request(section: ProxySection, args: Args) -> None:
     """``tcp-request``, and what kind of rule follows."""
     _check_place(section, args)
@@ -77,9 +87,19 @@ RULE_KEYWORDS: dict[str, Keyword[ProxyKeyword]] = {
         "name sample [flags] [value …]",
         "a name for a test of the connection, for the conditions of rules",
     ),
+    "stick": Keyword(
+        ProxyKeyword(stick, Side.BACKEND, in_defaults=False),
+        "on|match|store-request sample [table name] [condition]",
+        "a client that comes back goes to the server that it had",
+    ),
+    "stick-table": Keyword(
+        ProxyKeyword(stick_table, in_defaults=False),
+        "type … size n [expire time] [nopurge] [store …]",
+        "what is known of clients, shared by all workers: their servers, counters and rates",
+    ),
     "tcp-request": Keyword(
         ProxyKeyword(tcp_request),
-        "connection|session|content accept|reject|silent-drop [condition]",
+        "connection|session|content action [condition]",
         "who is let in; 'tcp-request inspect-delay time': how long what a client sends is waited for",
     ),
     "tcp-response": Keyword(

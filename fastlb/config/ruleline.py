@@ -13,8 +13,9 @@ from fastlb.config.args import Args
 from fastlb.config.errors import ConfigError, quote
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
-from fastlb.config.ruletree import Acl, Action, Assign, Condition, Piece, ProxyRules, Rule, Test
+from fastlb.config.ruletree import Acl, Action, Assign, Condition, Piece, ProxyRules, Rule, Sample, TableLine, Test
 from fastlb.config.samples import parse_sample_in
+from fastlb.config.tableline import MAX_STICKS, TABLE_ACTIONS, parse_stick, parse_stick_table, parse_use
 from fastlb.config.variables import parse_assign, split_call
 
 MAX_RULES = 10_000
@@ -35,6 +36,8 @@ class RuleLines:
     answer_delay_ms: int = 0
     answer: list[Rule] = field(default_factory=list)
     lines: list[Word] = field(default_factory=list)
+    sticks: list[Rule] = field(default_factory=list)
+    table: TableLine | None = None
 
     def result(self) -> ProxyRules:
         return ProxyRules(
@@ -48,6 +51,8 @@ class RuleLines:
             self.answer_delay_ms,
             tuple(self.answer),
             tuple(self.lines),
+            tuple(self.sticks),
+            self.table,
         )
 
     def add_acl(self, args: Args) -> None:
@@ -109,18 +114,36 @@ class RuleLines:
         _warn_unknown(rule, self.names, args, _NO_ANSWER)
         self._add(self.servers, rule, args)
 
+    def add_stick(self, args: Args) -> None:
+        """``stick on SAMPLE`` and its halves: a client that comes back gets the server it had."""
+        rule = parse_stick(args, self.names)
+        _warn_unknown(rule, self.names, args, _NO_ANSWER)
+        if len(self.sticks) >= MAX_STICKS:
+            raise ConfigError(args.location, f"a section cannot have more than {MAX_STICKS} 'stick' rules")
+        self._add(self.sticks, rule, args)
+
+    def set_table(self, args: Args) -> None:
+        """``stick-table …``: one for each section."""
+        if self.table is not None:
+            message = f"this section has a stick table already, at {self.table.location}"
+            raise ConfigError(args.location, message, "put a second one into a 'backend' section of its own")
+        self.table = parse_stick_table(args)
+
     def _verdict(self, args: Args, place: str) -> Rule:
         table = ANSWER_ACTIONS if place == "answer" else ACTIONS
         word, given = split_call(args.need(f"an action: {', '.join(table.supported)}"))
         action = table.find(word, args.report)
         assert action is not None  # the table ignores nothing
+        assign, use = None, None
         if action in ASSIGNING:
-            assign: Assign | None = parse_assign(action, word, given, args, parse_pieces)
+            assign = parse_assign(action, word, given, args, parse_pieces)
+        elif action in (Action.TRACK, Action.COUNT):
+            use = parse_use(word, given, args)
         elif given is not None:
             raise ConfigError(word.location, f"{quote(word.text)} takes no parentheses")
         else:
             assign = parse_act(action, word, args, place)
-        return Rule(action, parse_condition(args, self.names), args.location, assign=assign)
+        return Rule(action, parse_condition(args, self.names), args.location, assign=assign, use=use)
 
     def _add(self, rules: list[Rule] | list[Acl], rule: Rule | Acl, args: Args) -> None:
         if len(rules) >= MAX_RULES:
@@ -187,14 +210,21 @@ def _warn_unknown(rule: Rule, names: dict[str, list[Test]], args: Args, unknown:
             args.report.warning(args.location, message, unknown.hint)
     if rule.assign:
         _check_assign(rule.assign, args, unknown)
+    if rule.use and rule.use.sample:
+        _check_sample(rule.use.sample, unknown)
+
+
+def _check_sample(sample: Sample, unknown: _Unknown) -> None:
+    """Of an action. HAProxy does not load this."""
+    if (unknown.content and sample.content) or (unknown.answer and sample.answer):
+        message = f"{quote(sample.fetch.name)} is unknown {unknown.when}"
+        raise ConfigError(sample.fetch.location, message, unknown.hint)
 
 
 def _check_assign(assign: Assign, args: Args, unknown: _Unknown) -> None:
     samples = [assign.sample, *(piece.sample for piece in assign.pieces)]
     for sample in [one for one in samples if one is not None]:
-        if (unknown.content and sample.content) or (unknown.answer and sample.answer):
-            message = f"{quote(sample.fetch.name)} is unknown {unknown.when}"
-            raise ConfigError(sample.fetch.location, message, unknown.hint)
+        _check_sample(sample, unknown)
     if unknown is _NOTHING_YET and assign.variable and not assign.variable.startswith("sess."):
         message = f"{quote(assign.variable)} ends before the content rules, which is where that scope begins"
         args.report.warning(args.location, message, "use 'sess'")
@@ -224,6 +254,7 @@ ACTIONS: KeywordTable[Action] = KeywordTable(
         "silent-drop": Keyword(Action.DROP, "[condition]", "end the connection without a word to the client"),
         **_VARIABLES,
         **REQUEST_ACTS,
+        **TABLE_ACTIONS,
     },
     not_yet=known.RULE_NOT_YET,
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,
@@ -269,17 +300,15 @@ TCP_REQUEST: KeywordTable[Callable[[RuleLines, Args], None]] = KeywordTable(
     {
         "connection": Keyword(
             RuleLines.add_connection,
-            "accept|reject|silent-drop [condition]",
+            "action [condition]",
             "who may connect, asked at once; a reset for the others",
         ),
         "session": Keyword(
             RuleLines.add_session,
-            "accept|reject|silent-drop [condition]",
+            "action [condition]",
             "who may stay, asked at once or when the PROXY header has come",
         ),
-        "content": Keyword(
-            RuleLines.add_content, "accept|reject|silent-drop [condition]", "who may stay, by what the client has sent"
-        ),
+        "content": Keyword(RuleLines.add_content, "action [condition]", "who may stay, by what the client has sent"),
         "inspect-delay": Keyword(
             RuleLines.add_inspect_delay, "time", "how long the content rules wait for what the client sends (0)"
         ),

@@ -112,6 +112,26 @@ class Action(Enum):
     SET_LOG_LEVEL = "set-log-level"
     EXPECT_PROXY = "expect-proxy"
     USE = "use"
+    TRACK = "track"
+    COUNT = "count"
+    STICK = "stick"
+
+
+@dataclass(frozen=True, slots=True)
+class TableUse:
+    """What a rule does with a stick table: tracks, counts (``operation`` on ``data``), or sticks (``flags``).
+
+    ``table`` is None for the section's own. ``value`` is what the sample gives, if there is one.
+    """
+
+    sample: Sample | None
+    table: Word | None
+    track: int = 0
+    flags: int = 0
+    operation: str = ""
+    data: str = ""
+    index: int = 0
+    value: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +161,31 @@ class Rule:
     target: Word | None = None
     pieces: tuple[Piece, ...] = ()
     assign: Assign | None = None
+    use: TableUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLine:
+    """One thing that a stick table stores: ``count`` of it, with a period if it is a rate."""
+
+    name: str
+    count: int
+    period_ms: int
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class TableLine:
+    """A ``stick-table`` line. ``kind`` is ip, ipv6, integer, string or binary; ``expire_ms`` 0 is never."""
+
+    kind: str
+    key_bytes: int
+    size: int
+    expire_ms: int
+    nopurge: bool
+    stored: tuple[StoreLine, ...]
+    location: Location
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +202,8 @@ class ProxyRules:
     answer_delay_ms: int = 0
     answer: tuple[Rule, ...] = ()
     lines: tuple[Word, ...] = ()
+    sticks: tuple[Rule, ...] = ()
+    table: TableLine | None = None
 
 
 NO_RULES = ProxyRules()

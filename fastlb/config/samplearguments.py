@@ -10,6 +10,7 @@ from fastlb.config.errors import ConfigError, quote
 from fastlb.config.fieldtypes import NAMES, field_type
 from fastlb.config.keywords import numbered
 from fastlb.config.lexer import Word
+from fastlb.config.tablewords import MAX_ARRAY, TRACKS
 from fastlb.config.units import UnitError, parse_integer
 
 MAX_OFFSET = 15360
@@ -133,6 +134,8 @@ _LIMITS = {
     "width": (1, 4),
     "bytes": (0, MAX_OFFSET),
     "seconds": (-INT_MAX, INT_MAX),
+    "index": (0, MAX_ARRAY - 1),
+    "track": (0, TRACKS - 1),
 }
 _CHECKS: dict[str, Callable[[str], object]] = {
     "value": _value,

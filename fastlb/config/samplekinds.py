@@ -21,6 +21,7 @@ CASTS = {
     (Kind.ADDRESS, Kind.INTEGER): "to number", (Kind.TEXT, Kind.BYTES): _NOTHING, (Kind.TEXT, Kind.BOOL): "to number",
     (Kind.TEXT, Kind.INTEGER): "to number", (Kind.TEXT, Kind.ADDRESS): "to address", (Kind.BYTES, Kind.TEXT): _NOTHING,
 }  # fmt: skip
+GIVES = {"to number": Kind.INTEGER, "to address": Kind.ADDRESS, "to text": Kind.TEXT, "to bytes": Kind.BYTES}
 
 
 def can_be(kind: Kind, wanted: Kind) -> bool:

@@ -12,10 +12,13 @@ from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Kind, Part, Sample
 from fastlb.config.samplearguments import check_arguments
-from fastlb.config.samplekinds import as_kind, can_be
+from fastlb.config.samplekinds import GIVES, as_kind, can_be
 from fastlb.config.sampleparts import WrittenPart, split_sample
 from fastlb.config.sampletypes import STRINGS as _STRINGS
 from fastlb.config.sampletypes import Converter, Fetch
+from fastlb.config.tablewords import CONVERTERS as TABLE_CONVERTERS
+from fastlb.config.tablewords import FETCHES as TABLE_FETCHES
+from fastlb.config.tablewords import TableSample
 
 
 def parse_sample(word: Word, report: Report) -> Sample:
@@ -57,6 +60,15 @@ def _converted(sample: Sample, written: WrittenPart, report: Report) -> Sample:
     return replace(sample, converters=(*sample.converters, part), kind=converter.gives or sample.kind)
 
 
+def kinds(sample: Sample) -> list[Kind]:
+    """What stands before each of its converters."""
+    found = [FETCHES.supported[sample.fetch.name].handler.kind]
+    for part in sample.converters:
+        known = CONVERTERS.supported.get(part.name)
+        found.append((known.handler.gives if known else GIVES[part.name]) or found[-1])
+    return found[:-1]
+
+
 _PAYLOAD = Fetch(Kind.BYTES, ("offset", "length"), content=True, name="req.payload")
 _OF_BACKEND = Fetch(Kind.INTEGER, ("backend?",))
 _OF_SERVER = Fetch(Kind.INTEGER, ("server",))
@@ -64,6 +76,17 @@ _OF_SERVER = Fetch(Kind.INTEGER, ("server",))
 
 def _old(name: str, kind: Kind) -> Keyword[Fetch]:
     return Keyword(Fetch(kind, content=True, name=name), "", f"the old name of {name}")
+
+
+def _usage(sample: TableSample) -> str:
+    needed = ",".join(one for one in sample.arguments if not one.endswith("?"))
+    if "table?" in sample.arguments:
+        return f"({needed}[,table])" if needed else "[(table)]"
+    return f"({needed})"
+
+
+def _table_kind(sample: TableSample) -> Kind:
+    return Kind.BOOL if sample.asked.operation in ("tracked", "found") else Kind.INTEGER
 
 
 FETCHES: KeywordTable[Fetch] = KeywordTable(
@@ -119,6 +142,10 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
         "srv_is_up": Keyword(Fetch(Kind.BOOL, ("server",)), "([backend/]server)", "whether a server is up"),
         "srv_conn": Keyword(_OF_SERVER, "([backend/]server)", "sessions of a server"),
         "srv_queue": Keyword(_OF_SERVER, "([backend/]server)", "sessions that wait for a server"),
+        **{
+            name: Keyword(Fetch(_table_kind(sample), sample.arguments), _usage(sample), sample.asked.help)
+            for name, sample in TABLE_FETCHES.items()
+        },
     },
     not_yet=known.SAMPLE_NOT_YET,
     not_yet_prefixes=known.SAMPLE_NOT_YET_PREFIXES,
@@ -155,6 +182,12 @@ CONVERTERS: KeywordTable[Converter] = KeywordTable(
                 f"what a file says of it, found as by '-m {match}'",
             )
             for name, match in MAPS.items()
+        },
+        **{
+            name: Keyword(
+                Converter(tuple(Kind), _table_kind(sample), sample.arguments), _usage(sample), sample.asked.help
+            )
+            for name, sample in TABLE_CONVERTERS.items()
         },
     },
     not_yet=known.CONVERTER_NOT_YET,

@@ -170,6 +170,8 @@ SERVER_OPTIONS: OptionTable = KeywordTable(
             "shutdown-backup-sessions",
             "the sessions of the backup servers end when the server comes up",
         ),
+        "non-stick": Keyword(flag("non_stick", True), "", "stick tables do not learn that a client is sent to it"),
+        "stick": Keyword(flag("non_stick", False), "", "undoes the 'non-stick' of 'default-server'"),
         "hash-key": Keyword(hash_key, "id | addr | addr-port", "what its places in a hash table follow from"),
         "send-proxy": Keyword(flag("send_proxy", True), "", "it is told who connects, by a PROXY header of version 1"),
         "no-send-proxy": Keyword(flag("send_proxy", False), "", "undoes the 'send-proxy' of 'default-server'"),

@@ -83,6 +83,7 @@ class ServerOptions:
     observe: Said[bool] | None = None
     error_limit: Said[int] | None = None
     on_error: Said[str] | None = None
+    non_stick: Said[bool] | None = None
 
 
 NO_OPTIONS = ServerOptions()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from fastlb.exporter import machine, process, proxies, servers
+from fastlb.exporter import machine, process, proxies, servers, tables
 from fastlb.exporter.text import CONTENT_TYPE, exposition
 from fastlb.stats import Snapshot
 
@@ -32,6 +32,7 @@ class SnapshotCollector(Collector):
         snapshot = self._snapshot
         families = (
             process.master, machine.host, process.workers, proxies.frontends, proxies.backends, servers.servers,
+            tables.tables,
         )  # fmt: skip
         return (metric for family in families for metric in family(snapshot) if metric.samples)
 

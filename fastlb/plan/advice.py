@@ -20,7 +20,7 @@ def advise(roles: Roles, report: Report) -> None:
     for merged in roles.backends:
         if merged.disabled:
             continue
-        if not merged.proxy.servers and not merged.proxy.has_frontend:
+        if not merged.proxy.servers and not merged.proxy.has_frontend and merged.proxy.rules.table is None:
             report.warning(merged.proxy.location, f"{merged.title} has no server: it closes every connection")
         if not merged.proxy.has_frontend:
             _about_timeouts(merged, report)

@@ -20,6 +20,7 @@ from fastlb.plan.roles import Roles, find_backend, find_roles
 from fastlb.plan.rules import plan_rules
 from fastlb.plan.servers import ServerPlanner
 from fastlb.plan.sessionlog import plan_session_log, with_texts
+from fastlb.plan.tables import plan_tables
 from fastlb.plan.tracking import resolve_tracks
 from fastlb.plan.values import Merged, value_of
 from fastlb.rules.files import Files
@@ -53,7 +54,8 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     numbers = {one.name: number for number, one in enumerate(backends)}
     metrics = listeners.metrics(roles, MonitorPlanner(numbers, names, report))
     files_of_values = Files(report, value_of(config.process.default_path, DefaultPath()))
-    ruled = plan_rules(roles, frontends, backends, servers, resolver, files_of_values, report)
+    tables = plan_tables(roles, report)
+    ruled = plan_rules(roles, frontends, backends, servers, tables, resolver, files_of_values, report)
     frontends, backends, servers, rules = ruled.frontends, ruled.backends, ruled.servers, ruled.table
     binds = keep_fields(binds, frontends, servers, asked=ruled.asks_fields)
     if not report.has_errors and not binds:
@@ -63,7 +65,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     if report.has_errors:
         return None
     advise(roles, report)
-    return Plan(process, binds, frontends, backends, servers, logs.targets(), metrics, files, digest, rules)
+    return Plan(process, binds, frontends, backends, servers, logs.targets(), metrics, files, digest, rules, tables)
 
 
 def _frontends(roles: Roles, logs: LogTable, report: Report) -> tuple[Frontend, ...]:

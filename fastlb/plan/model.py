@@ -32,6 +32,7 @@ from fastlb.plan.origin import Source as Source
 from fastlb.plan.processmodel import DEFAULT_LOG_TAG as DEFAULT_LOG_TAG
 from fastlb.plan.processmodel import Process as Process
 from fastlb.rules.model import NO_BACKEND_RULES, NO_FRONTEND_RULES, BackendRules, FrontendRules
+from fastlb.rules.tablemodel import StickTable
 
 DEFAULT_BACKLOG = 4096
 DEFAULT_WEIGHT = 1
@@ -257,6 +258,7 @@ class Server:
 
     ``proxy_version`` is that of the PROXY header it is sent, 0 for none. In version 2 there may be more: a checksum
     (``proxy_crc32c``), the authority that the client's own header names, the unique id, and ``proxy_fields``.
+    ``non_stick``: stick tables do not learn that a client is sent here.
     """
 
     name: str
@@ -289,6 +291,7 @@ class Server:
     proxy_fields: tuple[ProxyField, ...] = ()
     congestion: str | None = None
     md5_key: str = ""
+    non_stick: bool = False
 
     @property
     def unresolved(self) -> bool:
@@ -330,3 +333,4 @@ class Plan:
     files: tuple[str, ...]
     digest: str
     rules: bytes = b""
+    tables: tuple[StickTable, ...] = ()

@@ -19,6 +19,7 @@ from fastlb.rules.compiler import RuleCompiler, captures
 from fastlb.rules.files import Files
 from fastlb.rules.model import NO_BACKEND_RULES, BackendRules
 from fastlb.rules.samples import Names
+from fastlb.rules.tablemodel import StickTable
 
 
 class Ruled(NamedTuple):
@@ -36,6 +37,7 @@ def plan_rules(
     frontends: tuple[Frontend, ...],
     backends: tuple[Backend, ...],
     servers: tuple[Server, ...],
+    tables: tuple[StickTable, ...],
     resolver: Resolver,
     files: Files,
     report: Report,
@@ -45,6 +47,7 @@ def plan_rules(
         frontends={one.name: number for number, one in enumerate(frontends)},
         backends={one.name: number for number, one in enumerate(backends)},
         servers={f"{backends[one.backend].name}/{one.name}": number for number, one in enumerate(servers)},
+        tables={one.name: one for one in tables},
     )
 
     def target(name: Said[str]) -> int:
@@ -84,7 +87,7 @@ def _ruled(
     rules = compiler.frontend(proxy, names.backends[proxy.name] if proxy.has_backend else -1)
     destination = backends[frontend.backend].rules if frontend.backend >= 0 else NO_BACKEND_RULES
     own = (rules.content, rules.backends)
-    needed = (*own, destination.content, destination.servers, destination.cookie)
+    needed = (*own, destination.content, destination.servers, destination.cookie, destination.sticks)
     log = frontend.session_log
     log = replace(
         log,

@@ -143,6 +143,7 @@ class ServerPlanner:
             proxy_fields=extras.fields,
             md5_key=signing_key(options.md5_key, self._report) if address.family not in LOCAL else "",
             congestion=server_congestion(options.congestion, self._report) if address.family not in LOCAL else None,
+            non_stick=value_of(options.non_stick, False),
         )
 
     def _track(self, line: ServerLine, options: ServerOptions, track: Said[str], number: int) -> None:

@@ -30,8 +30,9 @@ from fastlb.rules.model import (
 from fastlb.rules.patterns import Resolve
 from fastlb.rules.samples import Names, TestCompiler, captured
 from fastlb.rules.table import Table
+from fastlb.rules.tables import rule_words
 
-_SETS = ("connection", "session", "content", "backends", "servers", "answer")
+_SETS = ("connection", "session", "content", "backends", "servers", "answer", "sticks")
 RULE_WORDS = 6
 FindBackend = Callable[[Said[str]], int]
 _VERDICTS: dict[Action, Verdict] = {action: Verdict[action.name] for action in Action if action is not Action.USE}
@@ -78,6 +79,7 @@ class RuleCompiler:
             cookie=self._cookie(cookie) if cookie else EMPTY,
             content=sets["content"],
             servers=sets["servers"],
+            sticks=sets["sticks"],
             answer_ms=proxy.rules.answer_delay_ms or inherited.answer_delay_ms,
             answer=sets["answer"],
             drops=_drops(proxy.rules) or _drops(inherited),
@@ -133,7 +135,8 @@ class RuleCompiler:
         done = self._done.get(id(proxy))
         if done is None:
             rules = (proxy.inherited.rules, proxy.rules)
-            parts = [_Rules(proxy, one, self._table, self._tests, self._target, self._report) for one in rules]
+            given = (self._table, self._tests, self._names, self._target, self._report)
+            parts = [_Rules(proxy, one, *given) for one in rules]
             parts[1].captures = captures(proxy.inherited.rules)
             done = self._done[id(proxy)] = {name: self._set([part.words(name) for part in parts]) for name in _SETS}
             self._used |= any(found.size for found in done.values())
@@ -179,6 +182,7 @@ class _Rules:
         rules: ProxyRules,
         table: Table,
         tests: TestCompiler,
+        names: Names,
         target: Callable[..., int],
         report: Report,
     ) -> None:
@@ -186,6 +190,7 @@ class _Rules:
         self._rules = rules
         self._table = table
         self._tests = tests
+        self._tables = names.tables
         self._target = target
         self._report = report
         self._acls = self._named(rules)
@@ -228,6 +233,10 @@ class _Rules:
             return Verdict.USE_NAMED, flags, terms, count, self._table.words(*pieces), len(parts)
         if rule.assign is not None:
             return _VERDICTS[rule.action], flags, terms, count, self._table.words(*self._assign(rule, rule.assign)), 0
+        if rule.use is not None:
+            name = self._proxy.name
+            action, words = rule_words(rule, name, self._tables, lambda sample: self._tests.sample(sample, name))
+            return action, flags, terms, count, self._table.words(*words), 0
         if rule.action is Action.USE:
             return Verdict.USE, flags, terms, count, self._target(rule, self._proxy, server=server), 0
         return _VERDICTS[rule.action], flags, terms, count, 0, 0

@@ -51,6 +51,7 @@ class BackendRules:
     cookie: RuleSet = EMPTY
     content: RuleSet = EMPTY
     servers: RuleSet = EMPTY
+    sticks: RuleSet = EMPTY
     answer_ms: int = 0
     answer: RuleSet = EMPTY
     priorities: bool = False
@@ -186,6 +187,9 @@ class Verdict(IntEnum):
     USE_NAMED = 3
     DROP = 4
     CLOSE = 5
+    TRACK = 64
+    COUNT = 65
+    STICK = 66
     SET_VAR = 80
     SET_FORMAT = 81
     CAPTURE = 82

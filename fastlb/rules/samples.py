@@ -8,7 +8,7 @@ from fastlb.config.errors import ConfigError, Location, Report, quote
 from fastlb.config.fieldtypes import field_type
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Kind, Part, Sample, Test
-from fastlb.config.samples import MAPS
+from fastlb.config.samples import MAPS, kinds
 from fastlb.config.suggest import did_you_mean
 from fastlb.rules import patterns
 from fastlb.rules.converters import compile_converter, encoded
@@ -18,6 +18,8 @@ from fastlb.rules.model import NO_INDEX, TEST_NO_CASE, VAR_SCOPES, Convert, Fetc
 from fastlb.rules.regex import Regex, RegexError, compile_regex
 from fastlb.rules.segments import Range
 from fastlb.rules.table import Table
+from fastlb.rules.tablemodel import StickTable
+from fastlb.rules.tables import converter_words, fetch_words
 
 MAX_SEARCHED = 1000
 _SEARCHED = {Match.SUB: b"", Match.DIR: b"/?", Match.DOM: b"/?.:"}
@@ -39,6 +41,7 @@ class Names:
     frontends: dict[str, int]
     backends: dict[str, int]
     servers: dict[str, int]
+    tables: dict[str, StickTable]
 
 
 class TestCompiler:
@@ -62,8 +65,8 @@ class TestCompiler:
 
     def sample(self, sample: Sample, proxy: str) -> tuple[int, ...]:
         """The words of a rule_sample."""
-        fetch, first, second = self._fetch(sample.fetch, proxy)
-        rows = [self._converter(part) for part in sample.converters]
+        fetch, first, second = fetch_words(sample.fetch, proxy, self._names.tables) or self._fetch(sample.fetch, proxy)
+        rows = [self._converter(part, kind) for part, kind in zip(sample.converters, kinds(sample), strict=True)]
         offset = self._table.words(*(word for row in rows for word in row)) if rows else NO_INDEX
         return fetch, first, second, offset, len(rows)
 
@@ -104,7 +107,10 @@ class TestCompiler:
         text = NO_INDEX if default is None else self._table.value(encoded(default))
         return self.variable(name), text
 
-    def _converter(self, part: Part) -> tuple[int, ...]:
+    def _converter(self, part: Part, kind: Kind) -> tuple[int, ...]:
+        of_table = converter_words(part, kind, self._names.tables)
+        if of_table is not None:
+            return of_table
         if part.name in MAPS:
             match = Match[MAPS[part.name].upper()]
             fallback = encoded(part.arguments[1]) if len(part.arguments) > 1 else None

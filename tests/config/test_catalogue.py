@@ -44,10 +44,18 @@ ELSEWHERE = {
     "section 'ring'": ("### Rings",),
     "rules of 'tcp-request'": ("## Rules",),
     "rules of 'tcp-response'": ("## Rules",),
-    "actions of 'tcp-request' rules": ("## Rules", "### What rules change", "### Variables"),
+    "actions of 'tcp-request' rules": (
+        "## Rules",
+        "### What rules change",
+        "### Variables",
+        "### Limits for each client",
+    ),
     "actions of 'tcp-response' rules": ("## Rules", "### What rules change", "### Variables"),
-    "samples": ("### Conditions of rules",),
-    "converters of samples": ("### Converters and maps",),
+    "samples": ("### Conditions of rules", "### Limits for each client"),
+    "converters of samples": ("### Converters and maps", "### Limits for each client"),
+    "words of 'stick-table'": ("## Stick tables",),
+    "what stick tables store": ("## Stick tables",),
+    "'stick' rules": ("### Sticking to a server",),
     "ways to compare": ("### Conditions of rules",),
     "checks over HTTP": ("### Health checks",),
     "words of 'http-check expect'": ("### Health checks",),
@@ -73,7 +81,8 @@ def test_a_word_that_works_has_help_and_is_documented(item) -> None:
     headings = [heading for heading, _, place in DOCUMENTED if place == item.place]
     text = "\n".join(below(heading) for heading in (*headings, *ELSEWHERE.get(item.place, ())))
     spans = SPAN.findall(text) + re.findall(r"^ {4,}(\S.*)", text, re.M)
-    word = item.text.removeprefix("balance ").removeprefix("-m ").removeprefix(",")
+    word = item.text.removeprefix("balance ").removeprefix("-m ").removeprefix(",").removeprefix("store ")
+    word = re.sub(r"^sc[0-2]_", "sc_", word)  # the number is in the name or in the arguments
     written = [f"{span.removeprefix(',').replace('(', ' ')} " for span in spans]
     assert any(one.startswith(f"{word} ") for one in written), f"{item.text}, one of the {item.place}"
 

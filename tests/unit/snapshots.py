@@ -17,6 +17,7 @@ from fastlb.stats import (
     ServerCounts,
     ServerStats,
     Snapshot,
+    TableStats,
     WorkerCounts,
     WorkerStats,
 )
@@ -125,4 +126,5 @@ def snapshot_of(*servers: ServerStats, **master: Any) -> Snapshot:
         ),
         tuple(BackendStats(name, 1, 0, counts_of(BackendCounts, retries_total=4), (0,) * CAUSES) for name in names),
         servers,
+        (TableStats("be", 100, 7, 3, 1),),
     )
