@@ -54,6 +54,7 @@ expose-experimental-directives|insecure-fork-wanted|numa-cpu-mapping|no numa-cpu
 mworker-max-reloads 5|close-spread-time 5s|profiling.tasks on|tune.listener.multi-queue on|tune.maxrewrite 5
 """
 AGREED_FRONTEND = """
+tcp-request content set-src src_port|log-format "%[src,lower]"
 acl a src -m str 1.1.1.1|acl a req.ssl_sni -m reg ^a|acl a req.ssl_sni -m reg (a|acl a req.payload(0,4),add(1) 1
 acl a req.ssl_sni,regsub(a,b) -m str a|acl a req.ssl_sni,regsub(a) -m str a|acl a str(a -m str b|acl a str() -m str b
 acl a 'req.ssl_sni,regsub("(a|b)","x")' -m str a|acl a bin(0g) -m found|acl a bin() -m found
@@ -395,8 +396,8 @@ backlog 0|backlog x|bind :18081 mss 50|bind :18081 mss -40|bind /x interface lo|
 bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
 log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hrl"
 tcp-request connection set-src src|tcp-request content set-tos 300|tcp-request content set-mark 5
-tcp-request content set-src src_port|tcp-request content capture src len 5000
-log-format "%ST"|log-format "%sslv"|log-format "%tsc"|log-format "%[src,lower]"|log-format "%[date(5)]"
+tcp-request content capture src len 5000
+log-format "%ST"|log-format "%sslv"|log-format "%tsc"|log-format "%[date(5)]"
 tcp-request content set-var-fmt(txn.a) %ci|tcp-request content set-var(proc.a) src
 tcp-request content set-var-fmt(txn.a)
 clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
