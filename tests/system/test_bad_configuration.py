@@ -17,7 +17,7 @@ LISTEN = "listen lb\n    bind 127.0.0.1:{port}\n"
 BAD = {
     "syntax error": (LISTEN + "    server s 'unterminated\n", "lb.conf:3:"),
     "unknown keyword": (LISTEN + "    severr s 127.0.0.1:1\n", "server"),
-    "not supported yet": (LISTEN + "    stick-table type ip size 1m\n", "not supported yet"),
+    "not supported yet": (LISTEN + "    log-steps accept\n", "not supported yet"),
     "unknown backend": ("frontend fe\n    bind 127.0.0.1:{port}\n    default_backend nowhere\n", "nowhere"),
     "bad port": ("listen lb\n    bind 127.0.0.1:99999\n", "lb.conf:2:"),
     "bad address": (LISTEN + "    server s 999.1.1.1:80\n", "lb.conf:3:"),
