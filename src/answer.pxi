@@ -40,11 +40,11 @@ cdef uint32_t answer_ask(worker_t *w, session_t *s, bint final, bint *lost) noex
     look_begin(&look, w, s.plan, s.frontend, s.client.fd)
     look_of(&look, s)
     look.answer = 1
-    look.at = w.colds[session_index(w, s)].rule_at
+    look.acted = w.colds[session_index(w, s)].rules_acted
     lost[0] |= inspect_peek(w, s, &s.server, &look)
     look.final = look.final or final or lost[0] or s.backend.answer_ms == 0
     verdict = rules_ask(&look, s.backend.answer_rules, &hit)
-    w.colds[session_index(w, s)].rule_at = look.at
+    w.colds[session_index(w, s)].rules_acted = look.acted
     if verdict == RULES_WAIT:
         return RULE_LATER
     return hit.action if verdict == RULES_HIT else <uint32_t>RULE_ACCEPT

@@ -63,7 +63,7 @@ cdef bint inspect_content(worker_t *w, session_t *s, look_t *look, rule_set rule
     look.final = final or expired or delay_ms == 0
     verdict = rules_ask(look, rules, &hit)
     look.final = final
-    look.w.colds[session_index(w, s)].rule_at = look.at
+    look.w.colds[session_index(w, s)].rules_acted = look.acted
     if verdict == RULES_WAIT:
         inspect_wait(w, s, delay_ms)
         return False
@@ -168,7 +168,7 @@ cdef void inspect_run(worker_t *w, session_t *s, bint expired) noexcept nogil:
     s.state = SESSION_INSPECTING
     look_begin(&look, w, s.plan, s.frontend, s.client.fd)
     look_of(&look, s)
-    look.at = w.colds[session_index(w, s)].rule_at
+    look.acted = w.colds[session_index(w, s)].rules_acted
     inspect_peek(w, s, &s.client, &look)
     final = look.final
     if s.rules == RULES_FRONTEND:

@@ -50,7 +50,7 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     verdict = rules_ask(&look, row.content_rules, &hit)
     content = _REFUSED.get(hit.action, "accept") if verdict == RULES_HIT else _JUDGED[verdict]
     look.final = True
-    look.at = 0
+    look.acted = 0
     chosen = rules_ask(&look, row.backend_rules, &hit) == RULES_HIT
     if engine.w.arriving_tracked:
         arrival_refused(engine.w)

@@ -54,20 +54,30 @@ cdef int rule_answer(look_t *look, const rule_t *rule) noexcept nogil:
     return ANSWER_YES - answer
 
 
+cdef bint rules_remember(uint64_t *acted, const rule_t *rule, uint32_t number) noexcept nogil:
+    # True if it has counted already: that it does once, however often it is asked. (Beyond 64 rules it is forgotten.)
+    cdef uint64_t bit = <uint64_t>1 << number if number < 64 and rule.action in (RULE_TRACK, RULE_COUNT) else 0
+    cdef bint known = acted[0] & bit != 0
+    acted[0] |= bit
+    return known
+
+
 cdef int rules_ask(look_t *look, rule_set rules, const rule_t **hit) noexcept nogil:
-    # The first rule that applies and decides. One that has to wait makes those behind it wait, too; those before it are
-    # not asked again: look.at is where to go on.
+    # The first rule that applies and decides. One that has to wait makes those behind it wait, too, and all are asked
+    # again when there is more to look at, which may change what those before it say.
     cdef const rule_t *all = <const rule_t *>(plan_rules(look.plan) + rules.offset)
-    cdef uint32_t i, start = look.at
+    cdef uint64_t acted = look.acted
+    cdef uint32_t i
     cdef int answer
-    look.at = 0
-    for i in range(start, rules.count):
+    look.acted = 0
+    for i in range(rules.count):
         answer = rule_answer(look, &all[i])
         if answer == ANSWER_LATER:
-            look.at = i
+            look.acted = acted
             return RULES_WAIT
         if answer == ANSWER_YES and all[i].action >= RULE_GOES_ON:
-            rule_act(look, &all[i])
+            if not rules_remember(&acted, &all[i], i):
+                rule_act(look, &all[i])
         elif answer == ANSWER_YES:
             hit[0] = &all[i]
             return RULES_HIT

@@ -181,7 +181,7 @@ ctypedef struct cold_t:
     uint16_t header_bytes  # of a PROXY header, sent to the server by this attempt
     uint8_t *made         # that header, where a part of it has left and another making might differ; or NULL
     char *unique_id       # once somebody has asked for it, or NULL
-    uint32_t rule_at      # the content rule that has to wait for more bytes
+    uint64_t rules_acted  # a bit for each content rule that has counted while another one waits for more bytes
     uint64_t stick_stores  # a bit for each "stick" rule of the backend that stores, once a server is connected
     track_t tracks[3]
     uint8_t declared      # the client's address is its PROXY header's, and where it connected to stands there, too
@@ -358,7 +358,7 @@ ctypedef struct look_t:
     uint8_t *text_room
     uint8_t *other_room   # in turn with text_room
     uint8_t *name_room
-    uint32_t at           # the rule to begin with
+    uint64_t acted        # a bit for each rule that counts, and has
     track_t *tracks       # what the connection tracks, or NULL where nothing can be tracked
     uint8_t *tracked
     uint32_t index        # of its session, present or to be

@@ -35,9 +35,14 @@ def _forced(name: str, wish: str) -> Mover:
 
 OWN_CHOICE = (Mover("own choice"),)
 KERNEL = (Mover("kernel", option="option kernel-splice"),)
-FORCED = (_forced("copy", "copy"), _forced("splice", "splice"), _forced("random", "20261126"))
+RANDOM = (_forced("random", "20261126"),)
+FORCED = (_forced("copy", "copy"), _forced("splice", "splice"), *RANDOM)
 
 
 def available(build: str) -> tuple[Mover, ...]:
-    """What a build of this kind can do. Where each step can be forced, what it would choose itself is among that."""
-    return (OWN_CHOICE if build == "release" else FORCED) + KERNEL
+    """What a build of this kind can do. Where each step can be forced, what it would choose itself is among that.
+
+    The slow sanitizer build copies and splices by turns.
+    """
+    chosen = {"release": OWN_CHOICE, "asan": RANDOM}
+    return chosen.get(build, FORCED) + KERNEL
