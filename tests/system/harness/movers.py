@@ -36,13 +36,10 @@ def _forced(name: str, wish: str) -> Mover:
 OWN_CHOICE = (Mover("own choice"),)
 KERNEL = (Mover("kernel", option="option kernel-splice"),)
 RANDOM = (_forced("random", "20261126"),)
-FORCED = (_forced("copy", "copy"), _forced("splice", "splice"), *RANDOM)
+FORCED = (_forced("copy", "copy"), _forced("splice", "splice"))
 
 
 def available(build: str) -> tuple[Mover, ...]:
-    """What a build of this kind can do. Where each step can be forced, what it would choose itself is among that.
-
-    The slow sanitizer build copies and splices by turns.
-    """
-    chosen = {"release": OWN_CHOICE, "asan": RANDOM}
-    return chosen.get(build, FORCED) + KERNEL
+    """What a build of this kind runs with. Sanitizer builds are debug builds, too: the two divide the ways."""
+    ways = {"release": OWN_CHOICE + KERNEL, "debug": FORCED, "asan": RANDOM + KERNEL}
+    return ways.get(build, FORCED + RANDOM + KERNEL)
