@@ -119,7 +119,8 @@ cdef uint32_t fields_checksum(uint8_t *at) noexcept nogil:
 
 cdef void line_kept(worker_t *w, session_t *s, line_t *l, plan_piece *piece) noexcept nogil:
     cdef const char *text
-    cdef uint32_t size
+    cdef const char *none = b""
+    cdef uint32_t size = 0
     if piece.kind == PIECE_UNIQUE_ID:
         text = session_unique_id(w, s)
         size = <uint32_t>strlen(text)
@@ -128,6 +129,8 @@ cdef void line_kept(worker_t *w, session_t *s, line_t *l, plan_piece *piece) noe
         size = s.frontend.name.size
     else:
         text = <const char *>session_field(w, s, <uint8_t>plan_text(s.plan, piece.text)[0], &size)
+    if text == NULL:
+        text, size = none, 0
     line_said(l, piece.flags, <const uint8_t *>text, size)
 
 

@@ -44,7 +44,7 @@ def test_without_redispatch_the_same_server_is_tried_again_after_a_pause(serve) 
         wait_until(lambda: workers.worker()["log_lines_total"] == 1)
         (line,) = workers.log_lines()
         assert re.fullmatch(
-            r"127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] fe be/s0 0/-1/\d+ 0 SC 1/1/0/0/2 0/0", line
+            r"127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] fe be/s0 \d+/-1/\d+ 0 SC 1/1/0/0/2 0/0", line
         ), line
 
 
