@@ -190,7 +190,7 @@ def test_many_reloads_leave_nothing_behind(fastlb, peer, port, scale):
     fds, rss = descriptors(lb.pid), rss_kib(lb.pid)
     for _ in range(scale("reloads", 200, least=15)):
         lb.reload()
-    eventually(lambda: descriptors(lb.pid) == fds, "the master's descriptors as before")
+    eventually(lambda: descriptors(lb.pid) <= fds, "the master's descriptors as before")
     assert lb.sanitized() or rss_kib(lb.pid) - rss <= 2048
     assert zombies(lb.pid) == []
     assert all(silent(client, 0.01) for client in held)
