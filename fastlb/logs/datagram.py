@@ -66,8 +66,8 @@ class DatagramSink(Sink):
         if now - self._tried_at < _RECONNECT_SECONDS:
             return False
         self._tried_at = now
-        self._socket = socket.socket(self._address.number, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
+            self._socket = socket.socket(self._address.number, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             self._socket.connect(self._address.name)
         except OSError:
             self._disconnect()

@@ -20,7 +20,6 @@ from fastlb.plan.model import LogStream
 
 RETRY_S = 1.0
 _BATCH_LINES = 64
-_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
 class ForwardSink(Sink):
@@ -85,8 +84,12 @@ class ForwardSink(Sink):
 
     def _connect(self) -> None:
         address = self._stream.address
-        self._socket = socket.socket(_FAMILIES[address.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        error = self._socket.connect_ex((address.host, address.port))
+        try:
+            self._socket = socket.socket(address.number, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as failure:  # no descriptor is left
+            self._lost(failure.errno or 0)
+            return
+        error = self._socket.connect_ex(address.name)
         if error not in (0, errno.EINPROGRESS):
             self._lost(error)
         else:

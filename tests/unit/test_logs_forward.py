@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -208,3 +209,24 @@ def test_without_an_event_loop_each_batch_tries(receiver: Receiver, told: list[s
         sink.flush()
     assert receiver.data == lines(0, 3)
     sink.close()
+
+
+def test_without_a_free_descriptor_lines_wait(
+    receiver: Receiver, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel has none left for a while: nobody who logs meets an error."""
+
+    def refuse(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "")
+
+    async def scenario() -> None:
+        sink = ForwardSink(stream(receiver.port), told.append)
+        with monkeypatch.context() as full:
+            full.setattr(forward.socket, "socket", refuse)
+            sink.write(b"one\n")
+            sink.flush()
+        await until(lambda: receiver.look() == b"one\n")
+        sink.close()
+
+    asyncio.run(scenario())
+    assert "Too many open files" in told[0]
