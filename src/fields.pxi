@@ -55,9 +55,9 @@ cdef const uint8_t *fields_find(const header_t *header, uint32_t kind, uint32_t 
 
 
 cdef const uint8_t *session_field(worker_t *w, session_t *s, uint32_t kind, uint32_t *size) noexcept nogil:
-    # That of a session's client; the header of another bind has never been touched.
+    # That of a session's client; without a header of its own, its place has another session's.
     size[0] = 0
-    if not w.colds[session_index(w, s)].bind.flags & BIND_KEEPS_FIELDS:
+    if not w.colds[session_index(w, s)].headed:
         return NULL
     return fields_find(&w.headers[session_index(w, s)], kind, size)
 
@@ -120,7 +120,7 @@ cdef uint32_t fields_checksum(uint8_t *at) noexcept nogil:
 cdef void line_kept(worker_t *w, session_t *s, line_t *l, plan_piece *piece) noexcept nogil:
     cdef const char *text
     cdef const char *none = b""
-    cdef uint32_t size = 0
+    cdef uint32_t size
     if piece.kind == PIECE_UNIQUE_ID:
         text = session_unique_id(w, s)
         size = <uint32_t>strlen(text)
@@ -129,8 +129,8 @@ cdef void line_kept(worker_t *w, session_t *s, line_t *l, plan_piece *piece) noe
         size = s.frontend.name.size
     else:
         text = <const char *>session_field(w, s, <uint8_t>plan_text(s.plan, piece.text)[0], &size)
-    if text == NULL:
-        text, size = none, 0
+        if text == NULL:
+            text = none
     line_said(l, piece.flags, <const uint8_t *>text, size)
 
 
@@ -141,7 +141,7 @@ cdef bint fetch_header(look_t *look, const rule_sample *sample, value_t *v) noex
     cdef worker_t *w = look.w
     cdef session_t *s = look.session
     if sample.fetch == FETCH_HEADER_RECEIVED:
-        return value_number(v, s != NULL and w.colds[session_index(w, s)].bind.flags & BIND_ACCEPT_PROXY != 0)
+        return value_number(v, s != NULL and w.colds[session_index(w, s)].headed)
     if sample.fetch != FETCH_HEADER_FIELD:
         kind = FIELD_AUTHORITY if sample.fetch == FETCH_HEADER_AUTHORITY else FIELD_UNIQUE_ID
     if s == NULL:

@@ -29,6 +29,7 @@ cdef void handshake_expect(worker_t *w, session_t *s) noexcept nogil:
     # The time limit is that of the whole header, however slowly it comes.
     cdef header_t *header = &w.headers[session_index(w, s)]
     memset(header, 0, sizeof(header_t))
+    w.colds[session_index(w, s)].headed = 1
     s.state = SESSION_HEADER
     s.deadline_ms = after(w.now_ms, s.frontend.client_hs_ms)
     timer_update(w, s)
@@ -184,7 +185,7 @@ cdef void session_forget(worker_t *w, session_t *s) noexcept nogil:
         handshake_forget(cold)
     if cold.unique_id != NULL:
         free(cold.unique_id)
-    if cold.bind.flags & BIND_KEEPS_FIELDS:
+    if cold.headed:
         free(w.headers[session_index(w, s)].fields)
 
 

@@ -184,6 +184,7 @@ ctypedef struct cold_t:
     uint64_t rules_acted  # a bit for each content rule that has counted while another one waits for more bytes
     uint64_t stick_stores  # a bit for each "stick" rule of the backend that stores, once a server is connected
     track_t tracks[3]
+    uint8_t headed        # it begins with a PROXY header, whose fields are kept where the bind says so
     uint8_t declared      # the client's address is its PROXY header's, and where it connected to stands there, too
 
 # ---- the kernel as the mover (kernel.pxi) ---------------------------------------------------------------------

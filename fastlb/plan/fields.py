@@ -32,7 +32,7 @@ def keep_fields(
     servers = tuple(servers)
     asked = asked or any(server.proxy_authority for server in servers)
     asked = asked or any(piece.kind is PieceKind.HEADER_FIELD for piece in _pieces(frontends, servers))
-    return tuple(replace(bind, keeps_fields=asked and bind.accept_proxy) for bind in binds) if asked else binds
+    return tuple(replace(bind, keeps_fields=True) for bind in binds) if asked else binds
 
 
 def _pieces(frontends: Iterable[Frontend], servers: Iterable[Server]) -> Iterator[LogPiece]:

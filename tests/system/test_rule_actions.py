@@ -62,7 +62,7 @@ def test_addresses_captures_and_log_levels(balancer, puppet, port, log):
         timeout server 20s
     frontend f
         bind 127.0.0.1:{port}
-        log-format "seen %ci %hr %[capture.req.hdr(1)]"
+        log-format "seen %ci %hr %[capture.req.hdr(1)] %[fc_rcvd_proxy]"
         tcp-request connection expect-proxy layer4 if {{ src 127.0.0.9 }}
         tcp-request connection set-tos 0x10
         tcp-request session set-src var(sess.x,192.0.2.7) if {{ src 127.0.0.8 }}
@@ -94,7 +94,7 @@ def test_addresses_captures_and_log_levels(balancer, puppet, port, log):
             far.close()
             read_to_end(client)
         reached = 8 if header else port
-        expected += [] if said == "quiet" else [f"seen {seen} {{{reached}|{said[:3]}}} {said[:3]}"]
+        expected += [] if said == "quiet" else [f"seen {seen} {{{reached}|{said[:3]}}} {said[:3]} {int(bool(header))}"]
     eventually(lambda: len([one for one in log.lines() if "seen" in one]) >= 2, "the lines of the log")
     lines = [one for one in log.lines() if "seen" in one]
     assert [line[line.index("seen") :] for line in lines] == expected
