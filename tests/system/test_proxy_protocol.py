@@ -111,7 +111,7 @@ def test_nginx_behind_the_balancer(balancer, nginx, port, options):
     listen lb
         bind 127.0.0.1:{port}
         option httpchk GET /healthy
-        default-server inter 50ms fall 1 rise 1
+        default-server inter 200ms fall 3 rise 1
         server s {server} check {options}
     """)
 

@@ -9,7 +9,7 @@ from .harness.launch import BASE
 from .harness.processes import alive
 from .harness.waiting import eventually
 
-CHECK = "check inter 100ms fall 1 rise 1"
+CHECK = "check inter 200ms fall 3 rise 1"
 
 
 def server_of(port, last):
