@@ -7,6 +7,7 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "netns: runs in a network namespace of its own (root)")
+    config.addinivalue_line("markers", "master: about the master, which is plain Python: not repeated with sanitizers")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -35,6 +35,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("mover", wanted, ids=lambda one: one.name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if _engine.BUILD == "asan":
+        for item in items:
+            if item.get_closest_marker("master"):
+                item.add_marker(pytest.mark.skip("the master is plain Python: not repeated with sanitizers"))
+
+
 @pytest.fixture(autouse=True)
 def network(request: pytest.FixtureRequest) -> Iterator[None]:
     """Tests marked ``netns`` run in a network namespace of their own."""

@@ -14,6 +14,8 @@ from .harness.launch import BASE
 from .harness.processes import title
 from .harness.waiting import eventually
 
+pytestmark = pytest.mark.master
+
 
 def run(*words, **environment):
     return subprocess.run([*FASTLB, *words], env=for_fastlb(**environment), capture_output=True, text=True, timeout=60)

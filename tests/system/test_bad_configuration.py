@@ -8,6 +8,8 @@ from .harness.load import banners
 from .harness.processes import descriptors
 from .harness.waiting import eventually
 
+pytestmark = pytest.mark.master
+
 
 def good(port, server):
     return f"{BASE}\nlisten lb\n    bind 127.0.0.1:{port}\n    server s {server}\n"

@@ -1,7 +1,11 @@
 """``disabled`` of a section: nobody listens for it, and who is sent to it is turned away at once."""
 
+import pytest
+
 from .harness.client import ask, refused, who
 from .harness.launch import BASE
+
+pytestmark = pytest.mark.master
 
 
 def test_disabled_sections_serve_nobody(balancer, peer, ports):

@@ -6,6 +6,8 @@ from .harness.client import ask, connect, read_to_end
 from .harness.launch import BASE
 from .harness.waiting import eventually, stays
 
+pytestmark = pytest.mark.master
+
 CHECK = "check inter 200ms fall 2 rise 2"
 
 

@@ -10,7 +10,10 @@ from .harness.haproxy import Haproxy
 from .harness.launch import BASE
 from .harness.waiting import eventually
 
-pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
+pytestmark = [
+    pytest.mark.master,
+    pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed"),
+]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from .harness.logsink import LogSink, session
 from .harness.notify import NotifySocket
 from .harness.waiting import eventually
 
+pytestmark = pytest.mark.master
+
 
 def config(port, server, target, *lines):
     more = "\n        ".join(lines)

@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from .harness.client import connect, read_exactly, refused, who
 from .harness.launch import BASE
+
+pytestmark = pytest.mark.master
 
 
 def test_a_plan_tells_and_changes_nothing(fastlb, peer, ports, puppet, directory):

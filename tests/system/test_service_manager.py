@@ -7,12 +7,16 @@ import socket
 import subprocess
 import time
 
+import pytest
+
 from .harness.client import ask, connect, read_exactly, read_to_end, refused, silent, who
 from .harness.environment import FASTLB, for_fastlb
 from .harness.launch import BASE
 from .harness.load import banners
 from .harness.processes import alive, session_members, title
 from .harness.waiting import eventually
+
+pytestmark = pytest.mark.master
 
 
 def config(port, server, extra=""):

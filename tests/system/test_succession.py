@@ -9,6 +9,8 @@ from .harness.load import banners
 from .harness.waiting import eventually
 from .test_service_manager import config
 
+pytestmark = pytest.mark.master
+
 
 def test_a_successor_serves_before_the_predecessor_goes(fastlb, peer, ports, directory):
     """Session, clients, control socket, pid file and metrics: what goes over when, and that nothing is cut."""
