@@ -11,6 +11,7 @@ from harness.client import refused
 
 from soak_lib.books import UNREADY
 from soak_lib.fault import RECOVERY_S, Stage, fault
+from soak_lib.link import Door
 from soak_lib.shape import Shape
 
 
@@ -42,9 +43,10 @@ async def reload_number_of_workers(stage: Stage) -> None:
 async def reload_bind_added_and_removed(stage: Stage) -> None:
     """Clients use the new address as long as it is there; removed, it refuses, and no connection is cut."""
     await _reload(stage, replace(stage.balancer.shape, extra=stage.spare_port))
-    stage.load.ports.append(stage.spare_port)
+    door = Door(stage.spare_port)
+    stage.load.doors.append(door)
     await asyncio.sleep(stage.rng.uniform(1, 3))
-    stage.load.ports.remove(stage.spare_port)
+    stage.load.doors.remove(door)
     await asyncio.sleep(0.5)  # for connects on their way: only those that have begun are promised to be served
     await _reload(stage, replace(stage.balancer.shape, extra=0))
     gone = False

@@ -7,6 +7,7 @@ import hashlib
 import socket
 import struct
 import time
+from dataclasses import dataclass
 from random import Random
 
 from soak_lib.wire import TRAILER, Checker, EarlyEnd, Header, Stream, WrongBytes, down_stream, up_stream
@@ -14,11 +15,20 @@ from soak_lib.wire import TRAILER, Checker, EarlyEnd, Header, Stream, WrongBytes
 CHUNK = 1 << 16
 
 
-class Link:
-    """``touched`` is when (time.monotonic) something last moved; ``sent`` and ``received`` count payload bytes."""
+@dataclass(frozen=True)
+class Door:
+    """Where the balancer listens; ``proxied``: a connection begins with a PROXY header there."""
 
-    def __init__(self, port: int, header: Header) -> None:
-        self.header, self.port = header, port
+    port: int
+    proxied: bool = False
+
+
+class Link:
+    """``touched`` is when (time.monotonic) something last moved; ``sent`` and ``received`` count payload bytes.
+    ``client`` is the address that a PROXY header declares."""
+
+    def __init__(self, door: Door, header: Header, client: str = "198.51.100.1") -> None:
+        self.header, self.door, self.client = header, door, client
         self.touched = time.monotonic()
         self.sent = 0
         self.corrupt = False  # the next part goes up with one wrong byte: a soak must notice
@@ -43,8 +53,9 @@ class Link:
         """Connect and send the header; ``window`` is a small receive buffer in bytes."""
         if window:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-        await self._loop.sock_connect(self._sock, ("127.0.0.1", self.port))
-        await self._loop.sock_sendall(self._sock, self.header.line())
+        await self._loop.sock_connect(self._sock, ("127.0.0.1", self.door.port))
+        declared = f"PROXY TCP4 {self.client} 192.0.2.1 1024 80\r\n" if self.door.proxied else ""
+        await self._loop.sock_sendall(self._sock, declared.encode() + self.header.line())
         self.touched = time.monotonic()
 
     async def send(self, count: int) -> None:

@@ -10,10 +10,11 @@ from random import Random
 
 from soak_lib.books import END, Books
 from soak_lib.clients import KINDS, Kind
-from soak_lib.link import Link
+from soak_lib.link import Door, Link
 from soak_lib.wire import EarlyEnd, WrongBytes
 
 STALL_S = 32.0  # more than any timeout of the configuration: a connection that stands still that long is lost
+CLIENTS = 8  # addresses that PROXY headers declare
 BREAK_AFTER = 20  # conversations, before the load does what it was told to do wrong
 
 
@@ -28,11 +29,11 @@ class Conversation:
 
 
 class Load:
-    """``ports``: where the balancer listens. ``broken``: ``bytes`` sends one wrong byte, ``sessions`` hides a
+    """``doors``: where the balancer listens. ``broken``: ``bytes`` sends one wrong byte, ``sessions`` hides a
     connection from the books, ``ending`` takes an abort for something that should not have happened."""
 
-    def __init__(self, books: Books, ports: list[int], rate: float, seed: int, broken: str = "") -> None:
-        self.ports = ports
+    def __init__(self, books: Books, doors: list[Door], rate: float, seed: int, broken: str = "") -> None:
+        self.doors = doors
         self._books, self._rate, self._broken = books, rate, broken
         self._rng = Random(seed)
         self._active: dict[asyncio.Task[None], Conversation] = {}
@@ -78,7 +79,8 @@ class Load:
     def _begin(self) -> None:
         self.begun += 1
         kind = self._choose()
-        link = Link(self._rng.choice(self.ports), kind.header(self.begun, self._rng))
+        client = f"198.51.100.{self._rng.randint(1, CLIENTS)}"
+        link = Link(self._rng.choice(self.doors), kind.header(self.begun, self._rng), client)
         conversation = Conversation(kind, link, time.monotonic())
         if self.begun >= BREAK_AFTER:
             self._break(link)
@@ -131,5 +133,5 @@ class Load:
             self._broken = ""
             self._books.ended("abort", "reset by the client, as --break ending asks for")
         elif self._broken == "sessions":
-            self._broken, self._hidden = "", Link(self.ports[0], KINDS[-1].header(0, self._rng))
+            self._broken, self._hidden = "", Link(self.doors[0], KINDS[-1].header(0, self._rng))
             self._hide = asyncio.ensure_future(self._hidden.connect())

@@ -23,6 +23,7 @@ from soak_lib.balancer import Balancer
 from soak_lib.books import Books
 from soak_lib.fault import Stage
 from soak_lib.faults import FAULTS, Deck, series
+from soak_lib.link import Door
 from soak_lib.load import Load
 from soak_lib.logs import LogSink
 from soak_lib.monitor import Monitor
@@ -158,9 +159,10 @@ def _stage(options: argparse.Namespace) -> Iterator[Stage]:
     servers = tuple(Server(f"s{number}", ports.take(), directory) for number in (1, 2, 3))
     books = Books()
     try:
-        shape = Shape(servers, ports.take(), ports.take(), log.path)
+        shape = Shape(servers, ports.take(), ports.take(), ports.take(), log.path)
         balancer = Balancer(shape, directory, ports.take())
-        load = Load(books, [shape.even, shape.least], options.rate, options.seed, options.broken)
+        doors = [Door(shape.even), Door(shape.least), Door(shape.ruled, proxied=True)]
+        load = Load(books, doors, options.rate, options.seed, options.broken)
         try:
             yield Stage(balancer, servers, load, books, log, Random(options.seed + 1), ports.take(), directory)
         finally:

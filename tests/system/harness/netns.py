@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .environment import without_preload
+
 CLONE_NEWNET = 0x40000000
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -40,7 +42,7 @@ def fresh() -> Iterator[None]:
 
 
 def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True)
+    subprocess.run(["ip", *words], check=True, env=without_preload())
 
 
 @contextmanager
@@ -59,12 +61,12 @@ def vanished(port: int) -> Iterator[None]:
 
 
 def tc(*words: str) -> None:
-    subprocess.run(["tc", *words], check=True)
+    subprocess.run(["tc", *words], check=True, env=without_preload())
 
 
 def ip_in(pid: int, *words: str) -> None:
     """The same in the namespace that ``pid`` lives in."""
-    subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", *words], check=True)
+    subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", *words], check=True, env=without_preload())
 
 
 @contextmanager

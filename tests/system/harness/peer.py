@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .environment import without_preload
 from .waiting import eventually
 
 SCRIPT = Path(__file__).parent.parent / "servers" / "peer.py"
@@ -30,7 +31,9 @@ class Peer:
         with self._listener() as listener:
             words = [self.behaviour, self.name, str(listener.fileno()), str(self.events_path)]
             command = [sys.executable, "-I", "-S", str(SCRIPT), *words]
-            self.process = subprocess.Popen(command, pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                command, pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL, env=without_preload()
+            )
 
     def _listener(self) -> socket.socket:
         if isinstance(self.port, str):
