@@ -24,7 +24,7 @@ def _details() -> list[str]:
         engine = f"{_engine.BUILD} build, layout {_engine.LAYOUT_VERSION}, up to {_engine.MAX_WORKERS} workers"
     except ImportError as error:
         engine = f"cannot be loaded: {error}"
-    metrics = all(importlib.util.find_spec(name) for name in ("aiohttp", "prometheus_client"))
+    metrics = all(importlib.util.find_spec(name) for name in ("h11", "prometheus_client"))
     splice = kernelsplice.refusal()
     facts = {
         "engine": engine,

@@ -9,9 +9,10 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastlb.admin import Answer
+if TYPE_CHECKING:
+    from fastlb.admin import Answer
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
 _GONE_WITHIN_S = 10.0

@@ -72,7 +72,7 @@ Ctrl-C ends it."""
 
 
 def _has_metrics() -> bool:
-    return all(importlib.util.find_spec(name) for name in ("aiohttp", "prometheus_client"))
+    return all(importlib.util.find_spec(name) for name in ("h11", "prometheus_client"))
 
 
 def _listen(port: int) -> socket.socket:

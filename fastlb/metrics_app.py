@@ -1,4 +1,4 @@
-"""The HTTP side of the metrics: paths, methods, and patience. Imports aiohttp, so it is itself imported late.
+"""The HTTP side of the metrics: paths, methods, and patience. Imports h11, so it is itself imported late.
 
 Every connection serves one request and is closed. A client gets HEADER_TIME_S to ask and REQUEST_TIME_S to take the
 answer; more than CONNECTIONS at once are not accepted. Nothing here blocks, and nothing logs: junk from the network is
@@ -8,28 +8,39 @@ not our alarm.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
 
-from aiohttp import web
+import h11
 
 from fastlb.monitor_http import page
 from fastlb.plan.model import Monitor
 from fastlb.render import RenderError
 
 CONNECTIONS = 128
+HEADER_BYTES = 8190
 HEADER_TIME_S = 4.0
 REQUEST_TIME_S = 30.0
-_LIMITS: dict[str, Any] = {"max_line_size": 4096, "max_field_size": 8190, "lingering_time": 0.0}
+LINGER_TIME_S = 1.0  # for what a client goes on to send: closing on unread bytes could cost it the answer
 
-_NO_CACHE = {"Cache-Control": "no-cache"}
+Headers = tuple[tuple[str, str], ...]
+_TEXT: Headers = (("Content-Type", "text/plain; charset=utf-8"),)
+_PAGE: Headers = (("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-cache"))
 
-_SILENT = logging.getLogger("fastlb.metrics")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
-_SILENT.setLevel(logging.CRITICAL + 1)
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``body`` is None where its length is only known to whoever makes it (to HEAD)."""
+
+    status: int
+    body: bytes | None
+    headers: Headers = _TEXT
+
+
+def _text(status: int, text: str, headers: Headers = ()) -> Answer:
+    return Answer(status, f"{text}\n".encode(), _TEXT + headers)
 
 
 @dataclass(slots=True)
@@ -43,55 +54,54 @@ class Endpoint:
     monitor: Monitor | None
     is_well: Callable[[Monitor], bool]
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The handler of all requests on this address."""
-        request.protocol.began()  # type: ignore[attr-defined]  # it is a Connection
-        response = await self._answer(request)
-        response.force_close()
-        return response
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self.monitor is not None and request.raw_path == self.monitor.path:
+    async def answer(self, request: h11.Request) -> Answer:
+        """To any request on this address."""
+        target = request.target.decode("ascii")
+        if self.monitor is not None and target == self.monitor.path:
             status, body = page(self.is_well(self.monitor))
-            return web.Response(status=status, text=body, content_type="text/html", headers=_NO_CACHE)
-        if request.method not in ("GET", "HEAD"):
-            return web.Response(status=405, headers={"Allow": "GET, HEAD"}, text="only GET and HEAD\n")
-        if request.path == "/healthz":
-            return web.Response(text="ok\n")
-        if request.path == "/readyz":
+            return Answer(status, body.encode(), _PAGE)
+        if request.method not in (b"GET", b"HEAD"):
+            return _text(405, "only GET and HEAD", (("Allow", "GET, HEAD"),))
+        path = unquote(urlsplit(target).path)
+        if path == "/healthz":
+            return _text(200, "ok")
+        if path == "/readyz":
             ready, reason = self.is_ready()
-            return web.Response(status=200 if ready else 503, text=f"{reason}\n")
-        if request.path == self.path:
+            return _text(200 if ready else 503, reason)
+        if path == self.path:
             return await self._metrics(request)
-        return web.Response(status=404, text=f"not here; the metrics are at {self.path}\n")
+        return _text(404, f"not here; the metrics are at {self.path}")
 
-    async def _metrics(self, request: web.BaseRequest) -> web.StreamResponse:
-        headers = {"Content-Type": self.content_type, "Vary": "Accept-Encoding"}
-        if request.method == "HEAD":
-            return web.StreamResponse(headers=headers)  # its length is only known to whoever renders
-        compressed = "gzip" in request.headers.get("Accept-Encoding", "")
+    async def _metrics(self, request: h11.Request) -> Answer:
+        headers: Headers = (("Content-Type", self.content_type), ("Vary", "Accept-Encoding"))
+        if request.method == b"HEAD":
+            return Answer(200, None, headers)
+        compressed = any(name == b"accept-encoding" and b"gzip" in value for name, value in request.headers)
         try:
             body = await self.text(compressed)
         except RenderError as error:
-            return web.Response(status=500, text=f"cannot render the metrics: {error}\n")
-        if compressed:
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, headers=headers)
+            return _text(500, f"cannot render the metrics: {error}")
+        return Answer(200, body, (*headers, ("Content-Encoding", "gzip")) if compressed else headers)
 
 
-class Connection(web.RequestHandler):
+class Connection(asyncio.Protocol):
     """One client's connection, aborted when its time is over."""
 
-    __slots__ = ("_alarm", "_client", "_others")
-
-    def __init__(self, server: web.Server, others: set[Connection], loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(server, loop=loop, access_log=_SILENT, logger=_SILENT, **_LIMITS)
+    def __init__(self, endpoint: Endpoint, others: set[Connection]) -> None:
+        self._endpoint = endpoint
         self._others = others
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
         self._alarm: asyncio.TimerHandle | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._answered = False
         self._client: asyncio.Transport | None = None
 
+    def abort(self) -> None:
+        """End it at once."""
+        if self._client is not None:
+            self._client.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
         self._client = transport
         if len(self._others) >= CONNECTIONS:
@@ -102,24 +112,56 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._others.discard(self)
+        self._client = None
         if self._alarm is not None:
             self._alarm.cancel()
-        super().connection_lost(exc)
 
-    def began(self) -> None:
-        """A whole request has come."""
-        self._set_alarm(REQUEST_TIME_S)
+    def data_received(self, data: bytes) -> None:
+        if self._answering is not None or self._answered:
+            return  # of what follows the one request, nothing is read
+        try:
+            self._http.receive_data(data[: HEADER_BYTES + 1])  # the parser bounds only what is not whole yet
+            event = self._http.next_event()
+            if isinstance(event, h11.Request):
+                self._http.next_event()  # its end, unless it has a body
+        except h11.RemoteProtocolError as error:
+            self._send(_text(error.error_status_hint, str(error)))
+            return
+        if isinstance(event, h11.Request):
+            self._set_alarm(REQUEST_TIME_S)
+            self._answering = asyncio.ensure_future(self._answer(event))
+
+    async def _answer(self, request: h11.Request) -> None:
+        self._send(await self._endpoint.answer(request), bodiless=request.method == b"HEAD")
+
+    def _send(self, answer: Answer, bodiless: bool = False) -> None:
+        if self._client is None:
+            return
+        self._answered = True
+        length = () if answer.body is None else (("Content-Length", str(len(answer.body))),)
+        headers = [*answer.headers, *length, ("Connection", "close")]
+        reason = HTTPStatus(answer.status).phrase
+        head = self._http.send(h11.Response(status_code=answer.status, headers=headers, reason=reason))
+        self._client.write((head or b"") + (b"" if bodiless else answer.body or b""))
+        if self._http.their_state in (h11.DONE, h11.MUST_CLOSE):
+            self._client.close()
+            return
+        self._client.write_eof()
+        if not self._client.get_write_buffer_size():
+            self._set_alarm(LINGER_TIME_S)
 
     def _set_alarm(self, seconds: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        assert self._client is not None
-        self._alarm = asyncio.get_running_loop().call_later(seconds, self._client.abort)
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self.abort)
 
 
 def protocol_factory(endpoint: Endpoint) -> tuple[Callable[[], asyncio.Protocol], Callable[[], Awaitable[None]]]:
     """(what makes the protocol of each connection, what ends all connections)."""
-    loop = asyncio.get_running_loop()
-    server = web.Server(endpoint.answer)
     connections: set[Connection] = set()
-    return lambda: Connection(server, connections, loop), lambda: server.shutdown(0.1)
+
+    async def end() -> None:
+        for connection in list(connections):
+            connection.abort()
+
+    return lambda: Connection(endpoint, connections), end

@@ -31,6 +31,7 @@ FUNCTION_LINES, FUNCTION_WARN = 60, 30
 LAYERS = """
 __main__
 cli
+invocation
 about demo client explain keywords options
 launch
 master

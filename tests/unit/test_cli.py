@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastlb import __version__, cli, limits, notify, settings
+from fastlb import __version__, cli, client, limits, notify, settings
 from fastlb.plan.model import Address, Plan, Process
 
 
@@ -29,14 +29,14 @@ backend ping
 def test_check_of_a_good_file(tmp_path, capsys):
     path = tmp_path / "lb.conf"
     path.write_text(GOOD)
-    assert run("-c", str(path), "--check") == cli.EXIT_OK
+    assert run("-c", str(path), "--check") == client.EXIT_OK
     assert capsys.readouterr().out == "configuration is valid\n"
 
 
 def test_check_of_a_bad_file_names_the_line(tmp_path, capsys):
     path = tmp_path / "lb.conf"
     path.write_text(GOOD.replace("bind", "bnid"))
-    assert run("-f", str(path), "--check") == cli.EXIT_FAILED
+    assert run("-f", str(path), "--check") == client.EXIT_FAILED
     said = capsys.readouterr()
     assert f"{path}:3:5: error: unknown keyword 'bnid'" in said.err
     assert "valid" not in said.out
@@ -59,7 +59,7 @@ def test_check_of_a_bad_file_names_the_line(tmp_path, capsys):
     ],
 )
 def test_wrong_words_are_status_2(words):
-    assert run(*words) == cli.EXIT_USAGE
+    assert run(*words) == client.EXIT_USAGE
 
 
 def test_help_tells_commands_signals_and_statuses(capsys):
@@ -76,7 +76,7 @@ def test_version(capsys):
 
 @pytest.mark.parametrize("command", ["reload", "stop", "drain", "status"])
 def test_commands_without_a_master(command, tmp_path):
-    assert run(command, "--socket", str(tmp_path / "none.sock")) == cli.EXIT_NOT_RUNNING
+    assert run(command, "--socket", str(tmp_path / "none.sock")) == client.EXIT_NOT_RUNNING
 
 
 @pytest.mark.parametrize(
@@ -168,21 +168,21 @@ def test_notifications_reach_their_socket(tmp_path):
 
 
 def test_keywords_tells_of_every_place(capsys):
-    assert run("keywords", "maxconn") == cli.EXIT_OK
+    assert run("keywords", "maxconn") == client.EXIT_OK
     text = capsys.readouterr().out
     for place in ("section 'global'", "proxy sections (defaults, listen, frontend)", "options of 'server'"):
         assert f"in: {place}" in text
-    assert run("keywords", "timeout", "http-request") == cli.EXIT_OK
+    assert run("keywords", "timeout", "http-request") == client.EXIT_OK
     assert "ignored: it concerns HTTP" in capsys.readouterr().out
 
 
 def test_keywords_of_an_unknown_word_names_the_nearest(capsys):
-    assert run("keywords", "timeout", "cleint") == cli.EXIT_FAILED
+    assert run("keywords", "timeout", "cleint") == client.EXIT_FAILED
     assert "did you mean 'timeout client'?" in capsys.readouterr().err
 
 
 def test_all_keywords(capsys):
-    assert run("keywords") == cli.EXIT_OK
+    assert run("keywords") == client.EXIT_OK
     text = capsys.readouterr().out
     for part in ("\nTimeouts\n", "  option redispatch [n] ", "not supported yet:", "[fastlb's own]"):
         assert part in text

@@ -156,8 +156,8 @@ def test_junk_is_refused_and_disturbs_nobody() -> None:
         for _, writer in slow:
             writer.write(b"GET /metrics HTTP/1.1\r\nHos")
         began = time.monotonic()
-        assert (await one.get("/" + "x" * 100_000))[0] == 400
-        assert (await one.get("/metrics", "X: " + "y" * 100_000))[0] == 400
+        assert (await one.get("/" + "x" * 100_000))[0] == 431
+        assert (await one.get("/metrics", "X: " + "y" * 100_000))[0] == 431
         assert (await one.ask("\x16\x03\x01 not HTTP\r\n\r\n"))[0] == 400
         pipelined = await one.ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
         assert pipelined[0] == 200
@@ -310,7 +310,7 @@ def test_unix_sockets(tmp_path: Path) -> None:
 def test_the_missing_extra_is_named() -> None:
     code = """
 import asyncio, sys
-sys.modules["aiohttp"] = None
+sys.modules["h11"] = None
 from fastlb.metrics_http import MetricsServer
 from fastlb.plan.model import Address, Location, MetricsBind
 bind = MetricsBind(Address("inet", "127.0.0.1", 0), Location("lb.conf", 7, 3))
@@ -324,4 +324,4 @@ async def main():
 asyncio.run(main())
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert shown == "lb.conf:7:3: serving metrics needs 'aiohttp': pip install 'fastlb[metrics]'\n"
+    assert shown == "lb.conf:7:3: serving metrics needs 'h11': pip install 'fastlb[metrics]'\n"

@@ -85,7 +85,7 @@ def test_a_listener_answers_and_a_reload_changes_its_path() -> None:
         assert await ask(port, b"GET /other HTTP/1.0\r\n\r\n") == OK
         await server.install([probed(port, "/other", metrics="/metrics")])
         answer = await ask(port, b"GET /other HTTP/1.0\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.0 200 OK\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert answer.endswith(OK.partition(b"\r\n\r\n")[2])
         assert b"/metrics" in await ask(port, b"GET /nothing HTTP/1.0\r\n\r\n")
         await server.install([probed(port)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastlb import cli, options, settings
+from fastlb import cli, client, invocation, options, settings
 from fastlb.config.keywords import Tier
 from fastlb.plan.load import Reading, load
 from fastlb.plan.model import Frontend, Location, Plan, Process
@@ -117,7 +117,7 @@ def test_what_settings_override():
 )
 def test_background_and_foreground(words, daemon):
     given = options.parse(["-f", "x", *words.split()])
-    assert cli.settings_of(given).daemon is daemon
+    assert invocation.settings_of(given).daemon is daemon
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_background_and_foreground(words, daemon):
     ],
 )
 def test_one_line_says_what_is_wrong(words, said, capsys):
-    assert cli.main(words.split()) == cli.EXIT_USAGE
+    assert cli.main(words.split()) == client.EXIT_USAGE
     text = capsys.readouterr().err
     assert text.startswith(f"fastlb: error: {said}")
     assert text.count("\n") == 1
@@ -151,7 +151,7 @@ def test_every_option_is_told_in_help_and_documented(option, capsys):
         assert name in told
         assert f"`{name}" in docs, f"{name} is not in docs/operations.md"
     if option.tier is Tier.REFUSED:
-        assert cli.main([option.names[0]]) == cli.EXIT_USAGE
+        assert cli.main([option.names[0]]) == client.EXIT_USAGE
 
 
 def test_versions(capsys):
