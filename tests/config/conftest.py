@@ -15,7 +15,6 @@ Load = Callable[..., LoadResult]
 NAMES = {"localhost": "127.0.0.1", "db.internal": "10.9.9.9", "six.internal": "fd00::9"}
 
 HERE = Path(__file__).parent
-USES_THE_ENGINE = HERE / "test_config_limits.py"
 ONCE = pytest.mark.skipif(
     _engine.BUILD != "release", reason="the language is plain Python, the same for every build: once is enough"
 )
@@ -23,7 +22,7 @@ ONCE = pytest.mark.skipif(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents and item.path != USES_THE_ENGINE:
+        if HERE in item.path.parents:
             item.add_marker(ONCE)
 
 
