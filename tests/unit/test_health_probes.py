@@ -199,7 +199,7 @@ def test_a_server_that_wants_signatures() -> None:
             pytest.skip("this kernel cannot sign TCP segments")
         port = listener.getsockname()[1]
         signed, _ = asyncio.run(verdict_of(check_of(port, md5_key="secret")))
-        plain, _ = asyncio.run(verdict_of(check_of(port, inter_ms=200, connect_ms=200)))
+        plain, _ = asyncio.run(verdict_of(check_of(port, inter_ms=1000, connect_ms=1000)))
     assert (signed.status, plain.status) == ("L4OK", "L4TOUT")
 
 
