@@ -162,7 +162,8 @@ cdef void line_zoned(line_t *l, uint64_t real_us, bint local) noexcept nogil:
     minutes = (parts.tm_gmtoff if parts.tm_gmtoff >= 0 else -parts.tm_gmtoff) / 60
     log_calendar(text, &parts)
     line_put(l, text, strlen(text))
-    snprintf(text, sizeof(text), b" %c%02ld%02ld", 43 if parts.tm_gmtoff >= 0 else 45, minutes / 60 % 100, minutes % 60)
+    snprintf(text, sizeof(text), b" %c%02ld%02ld", <int>(43 if parts.tm_gmtoff >= 0 else 45), minutes / 60 % 100,
+             minutes % 60)
     line_put(l, text, strlen(text))
 
 
