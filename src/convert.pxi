@@ -93,12 +93,19 @@ cdef bint convert_trim(look_t *look, const rule_converter *c, value_t *v) noexce
 
 
 cdef bint convert_concat(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    # A variable between two texts is nothing where it is not set.
+    cdef const uint8_t *texts = plan_rules(look.plan) + c.text
     cdef uint8_t *room = value_room(look, v)
+    cdef uint8_t spelled[ARGUMENT_BYTES]
+    cdef value_t between
     cdef writer_t out
     out.at = room
     out.end = room + ROOM_BYTES
     written(&out, v.text, v.size)
-    written(&out, plan_rules(look.plan) + c.text, c.text_size)
+    written(&out, texts, c.first)
+    if c.values != NO_INDEX and argument_text(look, c.values, False, spelled, &between):
+        written(&out, between.text, between.size)
+    written(&out, texts + c.first, c.text_size - c.first)
     return value_text(v, room, <uint32_t>(out.at - room))
 
 
@@ -134,6 +141,23 @@ cdef bint convert_url(look_t *look, bint form, value_t *v) noexcept nogil:
     return value_text(v, room, at)
 
 
+cdef bint convert_labels(look_t *look, value_t *v) noexcept nogil:
+    # The parts between dots, the last one first.
+    cdef uint8_t *room = value_room(look, v)
+    cdef uint32_t end = v.size, start, at = 0
+    while True:
+        start = end
+        while start and v.text[start - 1] != c'.':
+            start -= 1
+        memcpy(room + at, v.text + start, end - start)
+        at += end - start
+        if start == 0:
+            return value_text(v, room, at)
+        room[at] = c'.'
+        at += 1
+        end = start - 1
+
+
 cdef bint convert_substitute(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
     cdef const uint8_t *table = plan_rules(look.plan)
     cdef const rule_regex *regex = <const rule_regex *>(table + c.values)
@@ -142,9 +166,17 @@ cdef bint convert_substitute(look_t *look, const rule_converter *c, value_t *v) 
         table, regex, table + c.text, c.text_size, c.first != 0, v.text, v.size, room))
 
 
-cdef bint convert_slice(const rule_converter *c, value_t *v) noexcept nogil:
-    cdef uint32_t skipped = min(c.first, v.size)
-    return value_text(v, v.text + skipped, min(c.second, v.size - skipped))
+cdef bint convert_slice(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    # False for a variable that is not set, or negative.
+    cdef int64_t skipped = c.first, taken = c.second
+    if c.values != NO_INDEX and not argument_number(look, c.values, &skipped):
+        return False
+    if c.text != NO_INDEX and not argument_number(look, c.text, &taken):
+        return False
+    if skipped < 0 or taken < 0:
+        return False
+    skipped = min(skipped, <int64_t>v.size)
+    return value_text(v, v.text + skipped, <uint32_t>min(taken, <int64_t>v.size - skipped))
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -177,11 +209,18 @@ cdef int64_t arithmetic(uint32_t kind, int64_t a, int64_t b) noexcept nogil:
     return a ^ b
 
 
-cdef bint convert_number(const rule_converter *c, value_t *v) noexcept nogil:
+cdef bint convert_arithmetic(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    cdef int64_t operand = <int64_t>(<uint64_t>c.second << 32 | c.first)
+    if c.values != NO_INDEX and not argument_number(look, c.values, &operand):
+        return False
+    return value_number(v, arithmetic(c.kind, v.number, operand))
+
+
+cdef bint convert_number(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
     cdef int64_t n = v.number
     if c.kind <= CONVERT_XOR:
-        n = arithmetic(c.kind, n, <int64_t>(<uint64_t>c.second << 32 | c.first))
-    elif c.kind == CONVERT_CPL:
+        return convert_arithmetic(look, c, v)
+    if c.kind == CONVERT_CPL:
         n = ~n
     elif c.kind == CONVERT_NEG:
         n = clipped(-<wide_t>n)
@@ -202,17 +241,6 @@ cdef bint convert_choice(look_t *look, const rule_converter *c, value_t *v) noex
     if v.number:
         return value_text(v, table + c.text, c.text_size)
     return value_text(v, table + no.offset, no.size)
-
-
-cdef bint convert_time(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
-    # False for a year that the calendar does not have.
-    cdef char *room = <char *>value_room(look, v)
-    cdef long seconds = <long>(v.number + <int64_t>(<uint64_t>c.second << 32 | c.first))
-    cdef tm date
-    if (localtime_r(&seconds, &date) if c.kind == CONVERT_LTIME else gmtime_r(&seconds, &date)) == NULL:
-        return False
-    return value_text(v, <const uint8_t *>room, <uint32_t>strftime(
-        room, ROOM_BYTES, <const char *>plan_rules(look.plan) + c.text, &date))
 
 
 cdef bint convert_htonl(look_t *look, value_t *v) noexcept nogil:
@@ -247,7 +275,7 @@ cdef bint convert_text(look_t *look, const rule_converter *c, value_t *v) noexce
         return convert_url(look, c.first != 0, v)
     if c.kind == CONVERT_REGSUB:
         return convert_substitute(look, c, v)
-    return convert_slice(c, v)
+    return convert_slice(look, c, v)
 
 
 cdef bint convert_encoding(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
@@ -282,6 +310,24 @@ cdef bint convert_basic(look_t *look, const rule_converter *c, value_t *v) noexc
     return convert_case(look, c.kind == CONVERT_UPPER, v)
 
 
+cdef bint convert_further(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    if c.kind <= CONVERT_SECURE_MEMCMP:
+        return convert_comparison(look, c, v)
+    if c.kind <= CONVERT_US_UTIME:
+        return convert_time(look, c, v)
+    if c.kind <= CONVERT_SRV_QUEUE:
+        return convert_named(look, c, v)
+    if c.kind <= CONVERT_SHA2:
+        return convert_sha(look, c.first, v)
+    if c.kind == CONVERT_JSON:
+        return convert_json(look, c.first, v)
+    if c.kind == CONVERT_URL_ENC:
+        return convert_to_url(look, v)
+    if c.kind == CONVERT_REVERSE_DOM:
+        return convert_labels(look, v)
+    return convert_to_decimals(look, c, v)
+
+
 cdef bint value_convert(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
     # False: nothing comes out.
     if c.kind < CONVERT_TO_TEXT:
@@ -289,7 +335,7 @@ cdef bint value_convert(look_t *look, const rule_converter *c, value_t *v) noexc
     if c.kind < CONVERT_ADD:
         return convert_kind(look, c, v)
     if c.kind < CONVERT_HTONL:
-        return convert_number(c, v)
+        return convert_number(look, c, v)
     if c.kind == CONVERT_HTONL:
         return convert_htonl(look, v)
     if c.kind == CONVERT_IIF:
@@ -302,4 +348,6 @@ cdef bint value_convert(look_t *look, const rule_converter *c, value_t *v) noexc
         return convert_encoding(look, c, v)
     if c.kind < CONVERT_MQTT_IS_VALID:
         return convert_hash(c, v)
-    return convert_protocol(look, c, v)
+    if c.kind < CONVERT_STRCMP:
+        return convert_protocol(look, c, v)
+    return convert_further(look, c, v)

@@ -36,21 +36,45 @@ cdef bint convert_to_hex(look_t *look, const rule_converter *c, value_t *v) noex
 
 
 cdef bint convert_to_decimals(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
-    # "be2dec": the last chunk may be a smaller one, or be left out.
+    # "be2dec" and "le2dec": the last chunk may be a smaller one, or be left out.
     cdef uint8_t *room = value_room(look, v)
     cdef writer_t out
     cdef char number[32]
     cdef uint32_t i = 0, width
+    cdef uint64_t n
     out.at = room
     out.end = room + ROOM_BYTES
     while i < v.size and not (c.second and i + c.first > v.size):
         if i:
             written(&out, plan_rules(look.plan) + c.text, c.text_size)
         width = min(c.first, v.size - i)
-        snprintf(number, sizeof(number), b"%llu", <unsigned long long>big_endian(v.text + i, width))
+        n = little_endian(v.text + i, width) if c.kind == CONVERT_LE2DEC else big_endian(v.text + i, width)
+        snprintf(number, sizeof(number), b"%llu", <unsigned long long>n)
         written(&out, <const uint8_t *>number, <uint32_t>strlen(number))
         i += width
     return value_text(v, room, <uint32_t>(out.at - room))
+
+
+cdef bint is_unreserved(uint8_t byte) noexcept nogil:
+    # RFC 3986, section 2.3.
+    return c'a' <= (byte | 0x20) <= c'z' or c'0' <= byte <= c'9' or byte in (c'-', c'.', c'_', c'~')
+
+
+cdef bint convert_to_url(look_t *look, value_t *v) noexcept nogil:
+    # False for what is too long.
+    cdef uint8_t *room = value_room(look, v)
+    cdef uint32_t i, at = 0
+    for i in range(v.size):
+        if at + 3 > ROOM_BYTES:
+            return False
+        room[at] = v.text[i]
+        if not is_unreserved(v.text[i]):
+            room[at] = c'%'
+            room[at + 1] = HEX_DIGITS[v.text[i] >> 4]
+            room[at + 2] = HEX_DIGITS[v.text[i] & 15]
+            at += 2
+        at += 1
+    return value_text(v, room, at)
 
 
 cdef bint convert_from_hex(value_t *v) noexcept nogil:

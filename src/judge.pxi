@@ -66,7 +66,7 @@ def rate_judge(uint64_t word, uint64_t limit, uint64_t now_ms):
 
 
 def sample_value(Engine engine, uint32_t frontend, uint32_t rule, str source, bytes data=b"", bint final=True):
-    """What a sample gives, as text: bytes, or None for nothing.
+    """What a sample gives once the content rules have been asked, as text: bytes, or None for nothing.
 
     It is the first of the name that the ``rule``-th ``use_backend`` line of the frontend makes. IndexError for a
     frontend or a rule that the plan lacks, or that names no sample.
@@ -74,9 +74,11 @@ def sample_value(Engine engine, uint32_t frontend, uint32_t rule, str source, by
     cdef look_t look
     cdef cold_t cold
     cdef value_t v
-    cdef const rule_t *found
+    cdef vars_t *vars = NULL
+    cdef const rule_t *found = NULL
     cdef const rule_piece *piece
     _look(&look, &cold, engine.w, frontend, source, 1, data)
+    look.vars = &vars
     look.final = final
     found = <const rule_t *>(plan_rules(look.plan) + look.frontend.backend_rules.offset) + rule
     if rule >= look.frontend.backend_rules.count or found.action != RULE_USE_NAMED:
@@ -84,6 +86,10 @@ def sample_value(Engine engine, uint32_t frontend, uint32_t rule, str source, by
     piece = <const rule_piece *>(plan_rules(look.plan) + found.argument)
     if not piece.is_sample:
         raise IndexError(rule)
-    if not sample_get(&look, &piece.sample, &v) or not value_to_text(&look, &v):
-        return None
-    return (<const char *>v.text)[:v.size]
+    rules_ask(&look, look.frontend.content_rules, &found)
+    known = sample_get(&look, &piece.sample, &v) and value_to_text(&look, &v)
+    result = (<const char *>v.text)[:v.size] if known else None
+    if engine.w.arriving_tracked:
+        arrival_refused(engine.w)
+    vars_free(&vars)
+    return result

@@ -146,6 +146,21 @@ enum rule_convert {
     CONVERT_MQTT_FIELD_VALUE = 91,
     CONVERT_FIX_IS_VALID = 92,
     CONVERT_FIX_TAG_VALUE = 93,
+    CONVERT_STRCMP = 100,
+    CONVERT_SECURE_MEMCMP = 101,
+    CONVERT_MS_LTIME = 102,
+    CONVERT_MS_UTIME = 103,
+    CONVERT_US_LTIME = 104,
+    CONVERT_US_UTIME = 105,
+    CONVERT_NBSRV = 106,
+    CONVERT_SRV_IS_UP = 107,
+    CONVERT_SRV_QUEUE = 108,
+    CONVERT_SHA1 = 109,
+    CONVERT_SHA2 = 110,
+    CONVERT_JSON = 111,
+    CONVERT_URL_ENC = 112,
+    CONVERT_REVERSE_DOM = 113,
+    CONVERT_LE2DEC = 114,
 };
 
 /* Of regular expressions, as fastlb/rules/regex.py and regextree.py have them. */
@@ -207,10 +222,11 @@ struct rule_test {
 struct rule_converter {
     uint32_t kind;
     uint32_t match;
-    uint32_t values; /* a map: its keys, whose values are offsets of plan_name pairs within the table; a rule_regex */
+    uint32_t values; /* a map: its keys, whose values are offsets of plan_name pairs within the table; a rule_regex;
+                        the number of a variable that is an argument, or NO_INDEX */
     uint32_t first; /* bits of a mask; which part of a text, from its end where it is negative; any number's lower half */
     uint32_t second;
-    uint32_t text; /* for a key that the map lacks, or NO_INDEX; or the delimiters, or what is put in */
+    uint32_t text; /* for a key that the map lacks, or NO_INDEX; or the delimiters, or what is put in; or a variable, too */
     uint32_t text_size;
     uint32_t unused;
 };

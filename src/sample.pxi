@@ -125,6 +125,34 @@ cdef bint fetch_server(look_t *look, uint32_t fetch, plan_server *server, value_
     return value_number(v, gauge_total(w, &w.row.servers[server.slot].queued))
 
 
+cdef uint32_t server_named(look_t *look, const rule_converter *c, const value_t *v) noexcept nogil:
+    # Without its backend a name means a server of the section, whose name and a slash the converter has. Or NO_INDEX.
+    cdef const uint8_t *table = plan_rules(look.plan)
+    cdef uint32_t names = (<const rule_head *>table).servers
+    cdef uint8_t name[512]
+    if memchr(v.text, c'/', v.size) != NULL:
+        return names_equal(table, names, v.text, v.size)
+    if v.size > sizeof(name) or c.text_size > sizeof(name) - v.size:
+        return NO_INDEX
+    memcpy(name, table + c.text, c.text_size)
+    memcpy(name + c.text_size, v.text, v.size)
+    return names_equal(table, names, name, c.text_size + v.size)
+
+
+cdef bint convert_named(look_t *look, const rule_converter *c, value_t *v) noexcept nogil:
+    # "nbsrv", "srv_is_up" and "srv_queue" of what a text names. False where nothing has that name.
+    cdef const uint8_t *table = plan_rules(look.plan)
+    cdef uint32_t index
+    if c.kind == CONVERT_NBSRV:
+        index = names_equal(table, (<const rule_head *>table).backends, v.text, v.size)
+        return index != NO_INDEX and fetch_backend(
+            look, FETCH_BACKEND_SERVERS, plan_backend_at(look.plan, index), v)
+    index = server_named(look, c, v)
+    return index != NO_INDEX and fetch_server(
+        look, FETCH_SERVER_UP if c.kind == CONVERT_SRV_IS_UP else FETCH_SERVER_QUEUE,
+        plan_server_at(look.plan, index), v)
+
+
 cdef bint fetch_gauge(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
     cdef plan_header *header = look.plan.header
     cdef plan_frontend *frontend

@@ -34,17 +34,19 @@ cdef uint8_t *value_room(look_t *look, const value_t *v) noexcept nogil:
     return look.other_room if is_there else look.text_room
 
 
-cdef bint value_to_text(look_t *look, value_t *v) noexcept nogil:
-    # A number or an address as people write it.
-    cdef char *room = <char *>value_room(look, v)
+cdef uint32_t value_spell(const value_t *v, char *room) noexcept nogil:
+    # A number or an address as people write it, in up to INET6_ADDRSTRLEN bytes; how many these are.
     room[0] = 0
     if v.kind == VALUE_NUMBER:
-        snprintf(room, 32, b"%lld", <long long>v.number)
-    elif v.kind == VALUE_ADDRESS:
-        inet_ntop(v.family, v.address, room, INET6_ADDRSTRLEN)
+        snprintf(room, INET6_ADDRSTRLEN, b"%lld", <long long>v.number)
     else:
-        return True
-    return value_text(v, <const uint8_t *>room, <uint32_t>strlen(room))
+        inet_ntop(v.family, v.address, room, INET6_ADDRSTRLEN)
+    return <uint32_t>strlen(room)
+
+
+cdef bint value_to_text(look_t *look, value_t *v) noexcept nogil:
+    cdef uint8_t *room = value_room(look, v)
+    return v.kind == VALUE_TEXT or value_text(v, room, value_spell(v, <char *>room))
 
 
 cdef void put_big_endian(uint8_t *at, uint64_t number, uint32_t count) noexcept nogil:
@@ -53,16 +55,18 @@ cdef void put_big_endian(uint8_t *at, uint64_t number, uint32_t count) noexcept 
         at[i] = <uint8_t>(number >> (8 * (count - 1 - i)))
 
 
-cdef bint value_to_bytes(look_t *look, value_t *v) noexcept nogil:
-    # A number is eight bytes, the highest first.
-    cdef uint8_t *room = value_room(look, v)
+cdef uint32_t value_raw(const value_t *v, uint8_t *room) noexcept nogil:
+    # A number as eight bytes, the highest first, an address as four or sixteen; how many these are.
     if v.kind == VALUE_NUMBER:
         put_big_endian(room, <uint64_t>v.number, 8)
-        return value_text(v, room, 8)
-    if v.kind == VALUE_ADDRESS:
-        memcpy(room, v.address, 16)
-        return value_text(v, room, 4 if v.family == AF_INET else 16)
-    return True
+        return 8
+    memcpy(room, v.address, 16)
+    return 4 if v.family == AF_INET else 16
+
+
+cdef bint value_to_bytes(look_t *look, value_t *v) noexcept nogil:
+    cdef uint8_t *room = value_room(look, v)
+    return v.kind == VALUE_TEXT or value_text(v, room, value_raw(v, room))
 
 
 cdef int64_t text_number(const uint8_t *text, uint32_t size) noexcept nogil:

@@ -98,12 +98,11 @@ cdef void vars_put(look_t *look, uint32_t number, value_t *v) noexcept nogil:
     memcpy(var + 1, look.name_room, size)
 
 
-cdef bint fetch_var(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
-    # Or the text that stands in for it.
-    cdef var_t *var = vars_find(look.vars[0], sample.first) if look.vars != NULL else NULL
-    cdef plan_name *text = <plan_name *>(plan_rules(look.plan) + sample.second)
+cdef bint var_value(look_t *look, uint32_t number, value_t *v) noexcept nogil:
+    # False where it is not set.
+    cdef var_t *var = vars_find(look.vars[0], number) if look.vars != NULL else NULL
     if var == NULL:
-        return sample.second != NO_INDEX and value_text(v, plan_rules(look.plan) + text.offset, text.size)
+        return False
     v.kind = var.kind
     v.family = var.family
     v.number = var.value
@@ -111,6 +110,17 @@ cdef bint fetch_var(look_t *look, const rule_sample *sample, value_t *v) noexcep
     v.text = <const uint8_t *>(var + 1)
     v.size = var.size
     return True
+
+
+cdef bint fetch_var(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
+    # Or the text that stands in for it.
+    cdef plan_name *text
+    if var_value(look, sample.first, v):
+        return True
+    if sample.second == NO_INDEX:
+        return False
+    text = <plan_name *>(plan_rules(look.plan) + sample.second)
+    return value_text(v, plan_rules(look.plan) + text.offset, text.size)
 
 
 cdef bint var_is_wanted(look_t *look, const rule_assign *to, value_t *v) noexcept nogil:

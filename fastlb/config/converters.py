@@ -12,7 +12,7 @@ _BYTES = (Kind.BYTES, Kind.TEXT)
 
 
 def _arithmetic(usage: str, text: str) -> Keyword[Converter]:
-    return Keyword(Converter(_NUMBERS, Kind.INTEGER, ("value",) if usage else ()), usage, text)
+    return Keyword(Converter(_NUMBERS, Kind.INTEGER, ("value or variable",) if usage else ()), usage, text)
 
 
 def _truth(text: str) -> Keyword[Converter]:
@@ -23,19 +23,23 @@ def _text(text: str, *arguments: str, usage: str = "") -> Keyword[Converter]:
     return Keyword(Converter(_TEXT, Kind.TEXT, arguments), usage, text)
 
 
+def _time(text: str) -> Keyword[Converter]:
+    return Keyword(Converter(_NUMBERS, Kind.TEXT, ("format", "time?")), "(format[,time])", text)
+
+
 def _hash(text: str, argument: str = "avalanche?") -> Keyword[Converter]:
     return Keyword(Converter(_BYTES, Kind.INTEGER, (argument,)), f"[({argument.rstrip('?')})]", text)
 
 
 NUMBERS = {
-    "add": _arithmetic("(n)", "plus n"),
-    "sub": _arithmetic("(n)", "minus n"),
-    "mul": _arithmetic("(n)", "times n"),
-    "div": _arithmetic("(n)", "divided by n"),
-    "mod": _arithmetic("(n)", "the rest of a division by n"),
-    "and": _arithmetic("(n)", "the bits that n has, too"),
-    "or": _arithmetic("(n)", "its bits and those of n"),
-    "xor": _arithmetic("(n)", "the bits that one of both has"),
+    "add": _arithmetic("(n|variable)", "plus n"),
+    "sub": _arithmetic("(n|variable)", "minus n"),
+    "mul": _arithmetic("(n|variable)", "times n"),
+    "div": _arithmetic("(n|variable)", "divided by n"),
+    "mod": _arithmetic("(n|variable)", "the rest of a division by n"),
+    "and": _arithmetic("(n|variable)", "the bits that n has, too"),
+    "or": _arithmetic("(n|variable)", "its bits and those of n"),
+    "xor": _arithmetic("(n|variable)", "the bits that one of both has"),
     "cpl": _arithmetic("", "all bits turned over"),
     "neg": _arithmetic("", "minus itself"),
     "not": _truth("whether it is 0"),
@@ -54,15 +58,28 @@ NUMBERS = {
         "local time, as strftime(3) has it",
     ),
     "utime": Keyword(Converter(_NUMBERS, Kind.TEXT, ("format", "seconds?")), "(format[,seconds])", "the same, of UTC"),
+    "ms_ltime": _time("local time of a number of ms; '%3N' is its milliseconds"),
+    "ms_utime": _time("the same, of UTC"),
+    "us_ltime": _time("local time of a number of µs; '%6N' is its microseconds"),
+    "us_utime": _time("the same, of UTC"),
 }
 
 TEXTS = {
     "length": Keyword(Converter(_TEXT, Kind.INTEGER), "", "how many bytes it has"),
-    "concat": _text("with a text behind it", "text?", "variable between?", "text?", usage="([text[,,text]])"),
+    "concat": _text(
+        "with texts behind it, and what a variable holds between them",
+        "text?",
+        "variable between?",
+        "text?",
+        usage="([text[,variable[,text]]])",
+    ),
     "ltrim": _text("without these characters at its start", "characters", usage="(characters)"),
     "rtrim": _text("without these characters at its end", "characters", usage="(characters)"),
     "reverse": _text("its last byte first"),
+    "reverse_dom": _text("the part behind its last dot first: com.example.www"),
     "cut_crlf": _text("up to its first line end"),
+    "url_enc": _text("as it stands in queries of URLs", "encoding?", usage="[(query)]"),
+    "json": _text("as it stands in strings of JSON", "input code?", usage="[(ascii|utf8|utf8s|utf8p|utf8ps)]"),
     "url_dec": _text("with what '%' encodes in URLs decoded", "in_form?", usage="[(in_form)]"),
     "regsub": _text(
         "with what matches replaced",
@@ -71,7 +88,24 @@ TEXTS = {
         "flags?",
         usage="(regular expression,replacement[,flags])",
     ),
-    "bytes": Keyword(Converter(_BYTES, Kind.BYTES, ("offset", "length?")), "(offset[,length])", "some of its bytes"),
+    "bytes": Keyword(
+        Converter(_BYTES, Kind.BYTES, ("offset or variable", "length or variable?")),
+        "(offset|variable[,length|variable])",
+        "some of its bytes",
+    ),
+}
+
+COMPARISONS = {
+    "strcmp": Keyword(
+        Converter(_TEXT, Kind.INTEGER, ("variable",)),
+        "(variable)",
+        "0 if a variable holds the same text, less if it comes before that one, else more",
+    ),
+    "secure_memcmp": Keyword(
+        Converter(_BYTES, Kind.BOOL, ("variable",)),
+        "(variable)",
+        "whether a variable holds the same bytes, in a time that does not tell which of them differ",
+    ),
 }
 
 ENCODINGS = {
@@ -85,6 +119,11 @@ ENCODINGS = {
         Converter(_BYTES, Kind.TEXT, ("separator", "chunk_size", "truncate?")),
         "(separator,chunk_size[,truncate])",
         "numbers of so many bytes, the highest first",
+    ),
+    "le2dec": Keyword(
+        Converter(_BYTES, Kind.TEXT, ("separator", "chunk_size", "truncate?")),
+        "(separator,chunk_size[,truncate])",
+        "the same, the lowest byte first",
     ),
     "be2hex": Keyword(
         Converter(_BYTES, Kind.TEXT, ("separator?", "bytes?", "truncate?")),
@@ -101,6 +140,16 @@ HASHES = {
     "wt6": _hash("the hash function of this name"),
     "xxh32": _hash("XXH32", "value?"),
     "xxh64": _hash("XXH64", "value?"),
+    "sha1": Keyword(Converter(_BYTES, Kind.BYTES), "", "SHA-1, 20 bytes"),
+    "sha2": Keyword(
+        Converter(_BYTES, Kind.BYTES, ("number of bits?",)), "[(224|256|384|512)]", "SHA-2, of 256 bits if none"
+    ),
+}
+
+NAMED = {
+    "nbsrv": Keyword(Converter(_TEXT, Kind.INTEGER), "", "servers that can be used of the backend of this name"),
+    "srv_is_up": Keyword(Converter(_TEXT, Kind.BOOL), "", "whether the server of this name, [backend/]server, is up"),
+    "srv_queue": Keyword(Converter(_TEXT, Kind.INTEGER), "", "sessions that wait for it"),
 }
 
 PROTOCOLS = {
@@ -112,4 +161,4 @@ PROTOCOLS = {
     "fix_tag_value": Keyword(Converter(_BYTES, Kind.TEXT, ("tag",)), "(tag)", "a field of a message of FIX"),
 }
 
-CONVERTERS = {**NUMBERS, **TEXTS, **ENCODINGS, **HASHES, **PROTOCOLS}
+CONVERTERS = {**NUMBERS, **TEXTS, **COMPARISONS, **ENCODINGS, **HASHES, **NAMED, **PROTOCOLS}

@@ -31,11 +31,10 @@ SAMPLE_REFUSED = {
     ),
 }
 CONVERTER_NOT_YET = words(
-    """debug digest fe_exists hmac host_only http_date json json_query language le2dec limit ms_ltime ms_utime
-    nbsrv port_only protobuf q rand reverse_dom rfc7239_is_valid secure_memcmp set-var sha1 sha2 srv_is_up srv_queue
-    strcmp ungrpc unset-var url_enc us_ltime us_utime when x509_v_err_str xxh3"""
+    """debug digest fe_exists hmac host_only http_date json_query language limit port_only protobuf q rand
+    rfc7239_is_valid set-var ungrpc unset-var when x509_v_err_str xxh3"""
 )
-CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "sha", "ip.", "tcp.", "eth.")
+CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "ip.", "tcp.", "eth.")
 RULE_NOT_YET = words(
     """do-log do-resolve expect-netscaler-cip set-bandwidth-limit set-bc-mark set-bc-tos set-fc-mark set-mark set-nice
     set-retries"""

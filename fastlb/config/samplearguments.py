@@ -23,6 +23,7 @@ MQTT_FIELDS = numbered(
 FIX_TAGS = {
     "BeginString": 8, "BodyLength": 9, "CheckSum": 10, "MsgType": 35, "SenderCompID": 49, "TargetCompID": 56,
 }  # fmt: skip
+JSON_CODES = {"": 0, "ascii": 0, "utf8": 1, "utf8s": 3, "utf8p": 5, "utf8ps": 7}
 _VARIABLE = re.compile(r"(?:sess|txn|req|res)\.[A-Za-z0-9_.]+")
 
 
@@ -58,11 +59,32 @@ def _check(name: Word, kind: str, text: str) -> None:
         raise ConfigError(name.location, f"the number of {quote(name.text)} is 0")
 
 
+def is_variable(text: str) -> bool:
+    """Whether an argument that may be a number is a variable, ``scope.name``."""
+    return _VARIABLE.fullmatch(text) is not None
+
+
 def _value(text: str) -> None:
-    if _VARIABLE.fullmatch(text):
+    if is_variable(text):
         raise UnitError("a variable is not supported here")
     if not re.fullmatch("[+-]?[0-9]{1,19}", text) or not INT_MIN <= int(text) <= INT_MAX:
         raise UnitError("the value must be a whole number of 64 bits")
+
+
+def _operand(text: str) -> None:
+    try:
+        if not is_variable(text):
+            _value(text)
+    except UnitError:
+        raise UnitError("it is a whole number of 64 bits, or a variable, as in 'txn.name'") from None
+
+
+def _place(text: str) -> None:
+    try:
+        if not is_variable(text):
+            parse_integer(text, 0, MAX_OFFSET)
+    except UnitError:
+        raise UnitError(f"it is within 0 and {MAX_OFFSET}, or a variable, as in 'txn.name'") from None
 
 
 def _hexadecimal(text: str) -> None:
@@ -81,13 +103,13 @@ def _field_type(text: str) -> None:
 
 
 def _variable(text: str) -> None:
-    if not _VARIABLE.fullmatch(text):
+    if not is_variable(text):
         raise UnitError("write its scope before its name, as in 'txn.name'")
 
 
-def _nothing(text: str) -> None:
+def _variable_or_nothing(text: str) -> None:
     if text:
-        raise UnitError("a variable is not supported here: leave it empty")
+        _variable(text)
 
 
 def _flags(text: str) -> None:
@@ -118,6 +140,16 @@ def _fix_tag(text: str) -> None:
             raise UnitError(f"it is a number, or one of {', '.join(FIX_TAGS)}") from None
 
 
+def _encoding(text: str) -> None:
+    if text != "query":
+        raise UnitError("there is none but 'query'")
+
+
+def _code(text: str) -> None:
+    if text not in JSON_CODES:
+        raise UnitError(f"it is one of {', '.join(filter(None, JSON_CODES))}")
+
+
 def _relative(text: str) -> None:
     parse_integer(text.removeprefix("+"), -MAX_OFFSET, MAX_OFFSET)
 
@@ -134,11 +166,15 @@ _LIMITS = {
     "width": (1, 4),
     "bytes": (0, MAX_OFFSET),
     "seconds": (-INT_MAX, INT_MAX),
+    "time": (-INT_MAX, INT_MAX),
     "index": (0, MAX_ARRAY - 1),
     "track": (0, TRACKS - 1),
 }
 _CHECKS: dict[str, Callable[[str], object]] = {
     "value": _value,
+    "value or variable": _operand,
+    "offset or variable": _place,
+    "length or variable": _place,
     "hexadecimal": _hexadecimal,
     "boolean": _boolean,
     "in_form": _boolean,
@@ -148,12 +184,14 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "ipv6": ipaddress.IPv6Address,
     "variable": _variable,
     "type": _field_type,
-    "variable between": _nothing,
+    "variable between": _variable_or_nothing,
     "flags": _flags,
-    "sha_bits": _bits,
+    "number of bits": _bits,
     "packet": _mqtt_packet,
     "field": _mqtt_field,
     "tag": _fix_tag,
     "text_offset": _relative,
+    "encoding": _encoding,
+    "input code": _code,
 }
-_MAY_BE_EMPTY = ("text", "variable between", "replacement", "flags", "separator", "delimiter")
+_MAY_BE_EMPTY = ("text", "variable between", "replacement", "flags", "separator", "delimiter", "input code")

@@ -127,7 +127,8 @@ class RuleCompiler:
         """Empty when no proxy has a rule."""
         if not self._used:
             return b""
-        names = [self._names.backends, self._names.servers if self._names_servers else {}]
+        names_servers = self._names_servers or self._tests.names_servers
+        names = [self._names.backends, self._names.servers if names_servers else {}]
         return self._table.finish(*([name.encode("utf-8", "surrogateescape") for name in one] for one in names))
 
     def _sets(self, proxy: Proxy) -> dict[str, RuleSet]:

@@ -6,18 +6,21 @@ from collections.abc import Callable
 
 from fastlb.config.errors import ConfigError
 from fastlb.config.ruletree import Part
-from fastlb.config.samplearguments import BOOLEANS, FIX_TAGS, MQTT_FIELDS
+from fastlb.config.samplearguments import BOOLEANS, FIX_TAGS, JSON_CODES, MQTT_FIELDS, is_variable
 from fastlb.rules.model import NO_INDEX, Convert
 from fastlb.rules.regex import RegexError, compile_regex
 from fastlb.rules.table import Table
 
 Row = tuple[int, ...]
+NumberOf = Callable[[str], int]
 _LOW = 0xFFFFFFFF
 
 
-def compile_converter(part: Part, table: Table) -> Row:
-    """The words of any converter but a map. Raises ConfigError."""
+def compile_converter(part: Part, table: Table, variable: NumberOf) -> Row:
+    """The words of any converter but a map; ``variable`` gives the number of one. Raises ConfigError."""
     kind = Convert[part.name.replace(" ", "_").upper()]
+    if kind in _OF_VARIABLES:
+        return _OF_VARIABLES[kind](kind, part, table, variable)
     return _ROWS.get(kind, _plain)(kind, part, table)
 
 
@@ -52,14 +55,34 @@ def _part(kind: Convert, part: Part, table: Table) -> Row:
     return kind, 0, NO_INDEX, int(number) & _LOW, int(count[0]) if count else 1, *text, 0
 
 
-def _slice(kind: Convert, part: Part, table: Table) -> Row:
-    offset, *length = part.arguments
-    return kind, 0, NO_INDEX, int(offset), int(length[0]) if length else NO_INDEX, NO_INDEX, 0, 0
+def _operand(kind: Convert, part: Part, table: Table, variable: NumberOf) -> Row:
+    (text,) = part.arguments
+    if is_variable(text):
+        return kind, 0, variable(text), 0, 0, NO_INDEX, 0, 0
+    return _number(kind, part, table)
+
+
+def _texts(kind: Convert, part: Part, table: Table, variable: NumberOf) -> Row:
+    """The texts are one; the first number is how much of it stands before the variable."""
+    before, between, behind = (*part.arguments, "", "", "")[:3]
+    number = variable(between) if between else NO_INDEX
+    return kind, 0, number, len(encoded(before)), 0, *table.text(encoded(before + behind)), 0
+
+
+def _slice(kind: Convert, part: Part, table: Table, variable: NumberOf) -> Row:
+    """Offset and length; the number of a variable that has either stands where others have values and text."""
+    offset, length = (*part.arguments, str(NO_INDEX))[:2]
+    numbers = [0 if is_variable(text) else int(text) for text in (offset, length)]
+    variables = [variable(text) if is_variable(text) else NO_INDEX for text in (offset, length)]
+    return kind, 0, variables[0], *numbers, variables[1], 0, 0
+
+
+def _compared(kind: Convert, part: Part, table: Table, variable: NumberOf) -> Row:
+    return kind, 0, variable(part.arguments[0]), 0, 0, NO_INDEX, 0, 0
 
 
 def _text(kind: Convert, part: Part, table: Table) -> Row:
-    """All the arguments are one text; those between are variables, which are empty."""
-    return kind, 0, NO_INDEX, 0, 0, *table.text(encoded("".join(part.arguments))), 0
+    return kind, 0, NO_INDEX, 0, 0, *table.text(encoded(part.arguments[0])), 0
 
 
 def _choice(kind: Convert, part: Part, table: Table) -> Row:
@@ -86,6 +109,21 @@ def _fix_tag(kind: Convert, part: Part, table: Table) -> Row:
     return kind, 0, NO_INDEX, FIX_TAGS.get(tag) or int(tag), 0, NO_INDEX, 0, 0
 
 
+def _sha(kind: Convert, part: Part, table: Table) -> Row:
+    """How many bits the digest has."""
+    bits = 160 if kind is Convert.SHA1 else int(part.arguments[0]) if part.arguments else 256
+    return kind, 0, NO_INDEX, bits, 0, NO_INDEX, 0, 0
+
+
+def _json(kind: Convert, part: Part, table: Table) -> Row:
+    return kind, 0, NO_INDEX, JSON_CODES[part.arguments[0] if part.arguments else ""], 0, NO_INDEX, 0, 0
+
+
+def _bare(kind: Convert, part: Part, table: Table) -> Row:
+    """The only argument there is says nothing."""
+    return kind, 0, NO_INDEX, 0, 0, NO_INDEX, 0, 0
+
+
 def _substitution(kind: Convert, part: Part, table: Table) -> Row:
     text, replacement, flags = (*part.arguments, "")[:3]
     try:
@@ -103,17 +141,26 @@ def regex_refused(part: Part, text: str, failure: RegexError) -> ConfigError:
 _ROWS: dict[Convert, Callable[[Convert, Part, Table], Row]] = {
     Convert.IPMASK: _mask,
     **dict.fromkeys((Convert.FIELD, Convert.WORD), _part),
-    **dict.fromkeys(
-        (Convert.ADD, Convert.SUB, Convert.MUL, Convert.DIV, Convert.MOD, Convert.AND, Convert.OR, Convert.XOR),
-        _number,
-    ),
     **dict.fromkeys((Convert.XXH32, Convert.XXH64), _number),
-    **dict.fromkeys((Convert.CONCAT, Convert.LTRIM, Convert.RTRIM), _text),
-    **dict.fromkeys((Convert.LTIME, Convert.UTIME), _time),
-    **dict.fromkeys((Convert.BE2DEC, Convert.BE2HEX), _chunks),
-    Convert.BYTES: _slice,
+    **dict.fromkeys((Convert.LTRIM, Convert.RTRIM), _text),
+    **dict.fromkeys(
+        (Convert.LTIME, Convert.UTIME, Convert.MS_LTIME, Convert.MS_UTIME, Convert.US_LTIME, Convert.US_UTIME), _time
+    ),
+    **dict.fromkeys((Convert.BE2DEC, Convert.LE2DEC, Convert.BE2HEX), _chunks),
+    **dict.fromkeys((Convert.SHA1, Convert.SHA2), _sha),
+    Convert.JSON: _json,
+    Convert.URL_ENC: _bare,
     Convert.IIF: _choice,
     Convert.REGSUB: _substitution,
     Convert.MQTT_FIELD_VALUE: _mqtt_field,
     Convert.FIX_TAG_VALUE: _fix_tag,
+}
+_OF_VARIABLES: dict[Convert, Callable[[Convert, Part, Table, NumberOf], Row]] = {
+    **dict.fromkeys(
+        (Convert.ADD, Convert.SUB, Convert.MUL, Convert.DIV, Convert.MOD, Convert.AND, Convert.OR, Convert.XOR),
+        _operand,
+    ),
+    Convert.CONCAT: _texts,
+    Convert.BYTES: _slice,
+    **dict.fromkeys((Convert.STRCMP, Convert.SECURE_MEMCMP), _compared),
 }

@@ -178,6 +178,21 @@ class Convert(IntEnum):
     MQTT_FIELD_VALUE = 91
     FIX_IS_VALID = 92
     FIX_TAG_VALUE = 93
+    STRCMP = 100
+    SECURE_MEMCMP = 101
+    MS_LTIME = 102
+    MS_UTIME = 103
+    US_LTIME = 104
+    US_UTIME = 105
+    NBSRV = 106
+    SRV_IS_UP = 107
+    SRV_QUEUE = 108
+    SHA1 = 109
+    SHA2 = 110
+    JSON = 111
+    URL_ENC = 112
+    REVERSE_DOM = 113
+    LE2DEC = 114
 
 
 class Verdict(IntEnum):

@@ -31,6 +31,7 @@ _REFERS = {
 }  # fmt: skip
 
 
+_OF_SERVERS = ("srv_is_up", "srv_queue")
 _OF_FIELDS = (Fetch.FC_PP_TLV, Fetch.FC_PP_AUTHORITY, Fetch.FC_PP_UNIQUE_ID)
 
 
@@ -45,7 +46,10 @@ class Names:
 
 
 class TestCompiler:
-    """Compiles what stands in conditions, for one table. ``asks_fields``: something asks for those of PROXY headers."""
+    """Compiles what stands in conditions, for one table. ``asks_fields``: something asks for those of PROXY headers.
+
+    ``names_servers``: some text may be the name of a server.
+    """
 
     def __init__(self, table: Table, names: Names, files: Files, resolve: patterns.Resolve, report: Report) -> None:
         self._table = table
@@ -54,6 +58,7 @@ class TestCompiler:
         self._resolve = resolve
         self._report = report
         self.asks_fields = False
+        self.names_servers = False
         self._maps: dict[tuple[str, str], int] = {}
         self._variables: dict[str, int] = {}
 
@@ -66,7 +71,7 @@ class TestCompiler:
     def sample(self, sample: Sample, proxy: str) -> tuple[int, ...]:
         """The words of a rule_sample."""
         fetch, first, second = fetch_words(sample.fetch, proxy, self._names.tables) or self._fetch(sample.fetch, proxy)
-        rows = [self._converter(part, kind) for part, kind in zip(sample.converters, kinds(sample), strict=True)]
+        rows = [self._converter(part, kind, proxy) for part, kind in zip(sample.converters, kinds(sample), strict=True)]
         offset = self._table.words(*(word for row in rows for word in row)) if rows else NO_INDEX
         return fetch, first, second, offset, len(rows)
 
@@ -107,7 +112,7 @@ class TestCompiler:
         text = NO_INDEX if default is None else self._table.value(encoded(default))
         return self.variable(name), text
 
-    def _converter(self, part: Part, kind: Kind) -> tuple[int, ...]:
+    def _converter(self, part: Part, kind: Kind, proxy: str) -> tuple[int, ...]:
         of_table = converter_words(part, kind, self._names.tables)
         if of_table is not None:
             return of_table
@@ -116,7 +121,10 @@ class TestCompiler:
             fallback = encoded(part.arguments[1]) if len(part.arguments) > 1 else None
             text = (NO_INDEX, 0) if fallback is None else self._table.text(fallback)
             return Convert.MAP, match, self._map(part.arguments[0], match, part.location), 0, 0, *text, 0
-        return compile_converter(part, self._table)
+        if part.name in _OF_SERVERS:
+            self.names_servers = True
+            return Convert[part.name.upper()], 0, NO_INDEX, 0, 0, *self._table.text(encoded(f"{proxy}/")), 0
+        return compile_converter(part, self._table, self.variable)
 
     def _patterns(self, test: Test, match: Match) -> int:
         words = list(test.patterns)

@@ -331,6 +331,13 @@ acl a var(txn.a) -m str x|acl a var(txn.a) x|acl a var(txn.a) -m int 5|acl a var
 acl a var(nosuch) -m int 5|acl a var(txn.a,b) -m str b|use_backend %[var(txn.a)]|acl a var -m int 5
 log-format "%[var(txn.a)] %[src,ipmask(24)]"
 log-format "%[var(nosuch.a)]"|log-format "%[var(txn.a),upper]"
+acl a req.len,add(txn.a) 1|acl a req.len,add(a) 1|acl a req.len,xor(sess.a.b) 1|acl a int(txn.a) 1
+acl a req.ssl_sni,concat(a,txn.b,c) x|acl a req.ssl_sni,concat(a,b) x|acl a req.ssl_sni,concat(,txn.a) x
+acl a req.ssl_sni,strcmp(txn.a) 0|acl a req.ssl_sni,strcmp(a) 0|acl a req.ssl_sni,strcmp() 0|acl a src,strcmp(txn.a) 0
+acl a req.ssl_sni,sha1 -m found|acl a req.len,sha2(224) -m found|acl a req.len,sha2(5) -m found|acl a src,sha2 -m found
+acl a req.ssl_sni,json(utf8) x|acl a req.ssl_sni,json(utf9) x|acl a req.ssl_sni,url_enc(query) x
+acl a req.ssl_sni,url_enc(form) x|acl a req.ssl_sni,nbsrv gt 1|acl a req.ssl_sni,srv_queue gt 1
+acl a src,secure_memcmp(txn.a)|acl a req.len,secure_memcmp(x)|acl a req.len,xxh32(txn.a) 1
 tcp-request connection silent-drop|tcp-request session silent-drop if TRUE|tcp-request content silent-drop foo
 tcp-request session reject if { src 1.1.1.1 }|tcp-request session accept unless TRUE|tcp-request session reject foo
 tcp-request session
@@ -383,7 +390,7 @@ log-tag "a b"|hard-stop-after 1s 5|maxconnrate x|fd-hard-limit x|maxpipes x|tune
 unix-bind mode|unix-bind mode 9
 """
 STRICTER_FRONTEND = """
-acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a req.ssl_sni,strcmp(txn.a) 0
+acl a src_port gt 1:5|acl a req.ssl_sni -m found x
 acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a always_true 1|acl a path /x
 acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
 tcp-request inspect-delay 5s x
@@ -435,7 +442,7 @@ harden.reject-privileged-ports.tcp on|thread-hard-limit 5|setcap cap_net_raw|ano
 """
 LENIENT_FRONTEND = (
     "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]|timeout client-hs 3s"
-    "|bind abnsz@x|acl a fc_pp_tlv(0xE1) x|log-format %[fc_pp_tlv(5)]"
+    "|bind abnsz@x|acl a fc_pp_tlv(0xE1) x|log-format %[fc_pp_tlv(5)]|acl a src,bytes(txn.a,txn.b) -m found"
     "|bind :18081 cc reno|bind :18081 label x|bind :18081 shards by-group|bind :18081 guid-prefix x"
 )
 LENIENT_BACKEND = """

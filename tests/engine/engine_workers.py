@@ -31,8 +31,8 @@ from fastlb.plan.model import (
 HERE = Location("test.cfg", 1, 1)
 
 
-def session_log(*lines: str, format: str = "raw") -> SessionLog:
-    """What these lines of a frontend say about its log, with one target in that format."""
+def logged_plan(*lines: str, format: str = "raw") -> Plan:
+    """A plan whose one frontend has these lines, and a log target in that format."""
     text = (
         "\n ".join(("listen fe", "bind :1", "server s 127.0.0.1:2", f"log stdout format {format} local0", *lines))
         + "\n"
@@ -40,7 +40,12 @@ def session_log(*lines: str, format: str = "raw") -> SessionLog:
     report = Report()
     plan = build(parse_files([("test.cfg", text.encode())], {}, report), ("test.cfg",), "", report)
     assert plan, report.diagnostics(("test.cfg",))
-    return plan.frontends[0].session_log
+    return plan
+
+
+def session_log(*lines: str, format: str = "raw") -> SessionLog:
+    """What these lines of a frontend say about its log, with one target in that format."""
+    return logged_plan(*lines, format=format).frontends[0].session_log
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -51,8 +56,10 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: int = 0, **backend: object) -> Plan:
-    """One frontend, one backend, a server for each port of 127.0.0.1."""
+def make_plan(
+    ports: list[int], *, weights: list[int] | None = None, maxconn: int = 0, rules: bytes = b"", **backend: object
+) -> Plan:
+    """One frontend, one backend, a server for each port of 127.0.0.1; ``rules`` has the samples of its log."""
     limits = {key: backend.pop(key) for key in ("minconn", "maxqueue") if key in backend}
     weights = weights or [1] * len(ports)
     names = ("client_ms", "client_fin_ms", "client_hs_ms", "session_log", "rate_limit", "unique_id")
@@ -78,6 +85,7 @@ def make_plan(ports: list[int], *, weights: list[int] | None = None, maxconn: in
         metrics=(),
         files=(),
         digest="",
+        rules=rules,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import socket
@@ -13,12 +14,19 @@ from system.harness.haproxy import Haproxy
 
 from fastlb import _engine
 
+VARIABLES = {
+    "seven": "int(7)", "minus": "int(-3)", "zero": "int(0)", "digits": "str(42)", "text": "str(a.b.c)",
+    "empty": "str()", "bytes": "bin(610d0a62)", "ip": "ipv4(192.0.2.1)", "ip6": "ipv6(2001:db8::1)",
+}  # fmt: skip
+BITS = (224, 256, 384, 512)
 NUMBERS = ("int(0)", "int(7)", "int(-7)", "int(9223372036854775807)", "int(-9223372036854775808)", "bool(true)")
 OF_NUMBERS = (
     "add(5)", "add(9223372036854775807)", "sub(-9)", "sub(9223372036854775807)", "mul(7)", "mul(-3)",
     "mul(9223372036854775807)", "div(3)", "div(-2)", "div(0)", "div(-1)", "mod(3)", "mod(-3)", "mod(0)", "mod(-1)",
     "and(12)", "or(12)", "xor(12)", "cpl", "neg", "not", "bool", "even", "odd", "htonl", "iif(yes,no)", "hex", "length",
-    "crc32", "xxh64", "ltrim(-)", "upper", "field(1,0)", "base64",
+    "crc32", "xxh64", "ltrim(-)", "upper", "field(1,0)", "base64", "add(txn.seven)", "sub(txn.minus)",
+    "mul(txn.digits)", "div(txn.zero)", "mod(txn.seven)", "and(txn.ip)", "or(txn.digits)", "xor(txn.minus)",
+    "add(txn.none)", "add(txn.empty)", "add(txn.text)", "add(txn.ip6)", "strcmp(txn.seven)", "secure_memcmp(txn.seven)",
 )  # fmt: skip
 TEXTS = (
     "str(abc)", "str(a.b.c)", "str()", "str(.a..b.)", 'str(" a,b(c) ")', r"str(\"x\\\ y\")", "str(42)", "str(1.2.3.4)",
@@ -34,14 +42,27 @@ OF_TEXTS = (
     "field(1,.)", "field(2,.)", "field(-1,.)", "field(5,.)", "field(2,.,0)", "field(1,.,2)", "field(-1,.,2)",
     "field(-2,.,0)", "field(-5,.)", "field(-1,.,9)", "word(1,.)", "word(2,.)", "word(-1,.)", "word(2,.,0)",
     "word(1,.,2)", "word(-1,.,2)", "word(-1,.,0)", "word(7,.)", "regsub(a,X)", "regsub(a,X,g)", "regsub(b*,<>,g)",
-    "regsub(A,x,gi)", r'regsub("(.)b","[\1\0]")', 'regsub("^.","",g)', 'regsub(".$","E",g)', "regsub(x*,-,g)",
+    "sha1", "sha2", "sha2(224)", "sha2(256)", "sha2(384)", "sha2(512)", "sha2(512),sha1", "url_enc(query)",
+    "json(utf8)", "regsub(A,x,gi)", r'regsub("(.)b","[\1\0]")', 'regsub("^.","",g)', 'regsub(".$","E",g)',
+    "regsub(x*,-,g)", "concat(<,txn.digits,>)", "concat(,txn.text)", "concat(a,txn.none,b)", "concat(,txn.ip,.)",
+    "concat(,txn.minus)", "hex,concat(:,txn.ip6)", "strcmp(txn.text)", "strcmp(txn.digits)", "strcmp(txn.empty)",
+    "strcmp(txn.none)", "strcmp(txn.ip)", "upper,strcmp(txn.text)", "secure_memcmp(txn.text)",
+    "secure_memcmp(txn.bytes)", "secure_memcmp(txn.none)", "secure_memcmp(txn.ip)", "secure_memcmp(txn.empty)",
     "lower,upper,lower", "concat(abc),concat(def),upper", "hex,lower,bytes(0,4)", "regsub(a,bb),regsub(b,cc,g)",
 )  # fmt: skip
 TIMES = [
     f"int({n}),{of}" for n in (0, 86399, 1700000000) for of in ("utime(%Y%m%d%H%M%S)", "utime(%H:%M,3600)", "ltime(%s)")
 ]
 # A result that is bytes, which HAProxy shows up to a zero.
-BYTES = ("bytes", "b64dec", "ub64dec", "htonl")
+BYTES = ("bytes", "b64dec", "ub64dec", "htonl", "sha1", "sha2")
+CODES = (
+    "str()", "bin(c3a9e282ac)", "bin(41c3)", "bin(c341)", "bin(e28241)", "bin(e282)", "bin(c0af61)", "bin(c1bf)",
+    "bin(e08080)", "bin(f0808080)", "bin(eda080)", "bin(efbfbe)", "bin(efbfbf)", "bin(efbfbd)", "bin(f09f9880)",
+    "bin(f8888080af)", "bin(fc8480808080)", "bin(fe41)", "bin(ff)", "bin(8041)", "bin(225c2f08)", "bin(0c0a0d09)",
+    "bin(011f207e7f)", "bin(a0ff)", "str(a/b)", "bin(c3a9c0af)", "bin(e282ace282)", "bin(f4908080)", "bin(c280dfbf)",
+    "bin(e09fbf)", "bin(e0a080)", "bin(f08fbfbf)", "bin(f0908080)", "bin(f8878080af)",
+)  # fmt: skip
+OF_CODES = ("json(ascii)", "json(utf8)", "json(utf8s)", "json(utf8p)", "json(utf8ps)", "json()", "url_enc(query)")
 
 
 def mqtt(
@@ -98,10 +119,16 @@ OF_MESSAGES = ["fix_is_valid", *(f"fix_tag_value({tag})" for tag in TAGS)]
 SAMPLES = [
     *(f"{sample},{of}" for sample in NUMBERS for of in OF_NUMBERS),
     *(f"{sample},{of}" for sample in TEXTS for of in OF_TEXTS),
+    *(f"{sample},{of}" for sample in CODES for of in OF_CODES),
     *TIMES,
     *(f"bin({data}),{of}" for data in PACKETS for of in OF_PACKETS),
     *(f"bin({data}),{of}" for data in MESSAGES for of in OF_MESSAGES),
 ]
+
+
+def set_all(rule: str) -> str:
+    """Lines that set the variables."""
+    return "".join(f"{rule} set-var(txn.{name}) {sample}\n" for name, sample in VARIABLES.items())
 
 
 def shown(sample: str) -> str:
@@ -129,6 +156,7 @@ def test_every_converter_makes_what_haproxy_makes(judge, tmp_path: Path) -> None
         timeout connect 20s
     frontend f
         bind 127.0.0.1:{port}
+        {set_all("http-request")}
         http-request return status 200 content-type text/plain lf-file {tmp_path}/answer""",
         tmp_path,
     )
@@ -138,12 +166,69 @@ def test_every_converter_makes_what_haproxy_makes(judge, tmp_path: Path) -> None
             answer = read_to_end(client)[0].partition(b"\r\n\r\n")[2].decode().split("\n")
     finally:
         running.stop()
-    asked = judge("\n".join(f"use_backend '%[{sample}]'" for sample in SAMPLES))
+    asked = judge(set_all("tcp-request content") + "\n".join(f"use_backend '%[{sample}]'" for sample in SAMPLES))
     for number, (sample, line) in enumerate(zip(SAMPLES, answer, strict=False)):
         digits, _, size = line.partition(";")
         theirs = bytes.fromhex(digits) if size else None
         assert asked.value(number) == theirs, sample
     assert len(answer) == len(SAMPLES) + 1
+
+
+def test_digests(judge) -> None:
+    """Of every size around the edges of their blocks."""
+    converters = ("sha1", *(f"sha2({bits})" for bits in BITS))
+    asked = judge("\n".join(f"use_backend %[req.payload(0,0),{converter},hex]" for converter in converters))
+    data = random.Random(5).randbytes(15360)
+    for size in (*range(260), 1000, 4095, 15360):
+        found = [asked.value(number, data[:size]) for number in range(5)]
+        kinds = ("sha1", *(f"sha{bits}" for bits in BITS))
+        expected = [hashlib.new(kind, data[:size]).hexdigest().upper().encode() for kind in kinds]
+        assert found == expected, size
+
+
+def test_converters_that_came_later(judge) -> None:
+    """Those that HAProxy 2.6 does not have."""
+    samples = {
+        "str(www.example.com),reverse_dom": b"com.example.www", "str(a..b.),reverse_dom": b".b..a",
+        "str(),reverse_dom": b"", "str(.),reverse_dom": b".", "str(com),reverse_dom": b"com",
+        "bin(01020304050607),le2dec(:,2)": b"513:1027:1541:7", "bin(01020304050607),le2dec(:,2,1)": b"513:1027:1541",
+        "bin(0100000000000080),le2dec(,8)": b"9223372036854775809", "str(),le2dec(-,1)": b"",
+        "int(1700000000123),ms_utime(%Y-%m-%dT%H:%M:%S.%3N)": b"2023-11-14T22:13:20.123",
+        "int(1700000000123),ms_utime(%N %1N %%N %s%9N)": b"123000000 1 %N 1700000000123000000",
+        "int(1700000000123456),us_utime(%S.%6N)": b"20.123456",
+        "int(-1),us_utime(%Y %H:%M:%S.%6N)": b"1969 23:59:59.999999",
+        "int(0),ms_utime(%S.%3N,-1)": b"59.999", "int(1500),ms_utime(%S.%3N,1500)": b"03.000",
+        "int(0),us_ltime(%s.%3N)": b"0.000", "int(9223372036854775807),us_utime(%Y,900000000000000000)": b"294247",
+        "int(-9223372036854775808),ms_utime(%Y)": b"-292275055", "int(7),utime(%3N)": b"%3N",
+    }  # fmt: skip
+    asked = judge("\n".join(f"use_backend '%[{sample}]'" for sample in samples))
+    assert [asked.value(number) for number in range(len(samples))] == list(samples.values())
+
+
+def test_variables_say_which_bytes(judge) -> None:
+    samples = {
+        "str(abcdefghijk),bytes(txn.seven)": b"hijk", "str(abcdefghijk),bytes(1,txn.seven)": b"bcdefgh",
+        "str(abcdefghijk),bytes(txn.zero,txn.seven)": b"abcdefg", "str(abc),bytes(txn.seven)": b"",
+        "str(abc),bytes(txn.minus)": None, "str(abc),bytes(0,txn.minus)": None, "str(abc),bytes(txn.none)": None,
+        "str(abc),bytes(1,txn.none)": None, "str(abc),bytes(txn.empty)": None, "str(abc),bytes(0,txn.digits)": b"abc",
+    }  # fmt: skip
+    asked = judge(set_all("tcp-request content") + "\n".join(f"use_backend '%[{sample}]'" for sample in samples))
+    assert [asked.value(number) for number in range(len(samples))] == list(samples.values())
+
+
+def test_texts_name_backends_and_servers(judge) -> None:
+    asked = judge("""
+        use_backend %[str(b1),nbsrv]
+        use_backend %[nbsrv(b1)]
+        use_backend %[str(b9),nbsrv]
+        use_backend %[str(b1/s1),srv_is_up]
+        use_backend %[str(b1/s9),srv_is_up]
+        use_backend %[str(s1),srv_queue]
+        use_backend %[str(b1/s2),srv_queue]
+    """)
+    assert asked.value(0) == asked.value(1) is not None
+    assert [asked.value(number) for number in range(2, 7)] == [None, asked.value(3), None, None, b"0"]
+    assert asked.value(3) in (b"0", b"1")
 
 
 def test_what_differs_from_haproxy(judge) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from engine_peers import say
-from engine_workers import Workers, make_plan, running, session_log, wait_until
+from engine_workers import Workers, logged_plan, make_plan, running, session_log, wait_until
 
 
 def lines_of(workers: Workers, count: int = 1) -> list[str]:
@@ -29,7 +29,8 @@ def visit(workers: Workers, data: bytes = b"hi!") -> tuple[str, int]:
 
 def line_of(serve, format: str, *more: str, kind: str = "raw") -> tuple[str, Workers, int]:
     """The line of one session that ends well, in this format."""
-    plan = make_plan([serve(say(b"hello"))], session_log=session_log(f'log-format "{format}"', *more, format=kind))
+    said = logged_plan(f'log-format "{format}"', *more, format=kind)
+    plan = make_plan([serve(say(b"hello"))], session_log=said.frontends[0].session_log, rules=said.rules)
     with running(plan) as workers:
         _, port = visit(workers)
         (line,) = lines_of(workers)
@@ -93,6 +94,12 @@ def test_what_is_not_there(serve) -> None:
     with running(make_plan([], session_log=session_log(text))) as workers:
         visit(workers, b"")
         assert lines_of(workers) == ['<NOSRV>|-|-|-|-|-|""|""|""||-1|-1|-1|no_server']
+
+
+def test_texts_name_backends_and_servers(serve) -> None:
+    """A server without its backend is one of the section."""
+    names = "%[str(s),srv_is_up] %[str(fe/s),srv_is_up] %[str(x),srv_is_up] %[str(s),srv_queue] %[str(fe),nbsrv]"
+    assert line_of(serve, names)[0] == "1 1 - 0 1"
 
 
 def test_escaped(serve) -> None:
