@@ -46,21 +46,25 @@ cdef rule_set _rule_set(found):
 
 
 _ADDRESSES = frozenset(range(PIECE_FRONTEND_IP, PIECE_SERVER_PORT + 1))
+_ASKS_NOTHING, _ASKS_TCP = 0, 2  # fastlb/config/ruletree.py
 _MOMENTS = (0, LOG_AT_ACCEPT, LOG_AT_CONNECT | LOG_AT_END, LOG_AT_END)
 
 
 def _log_flags(log, unique_id):
     """LOG_… of a frontend's SessionLog; its unique id is made of pieces, too."""
-    kinds = {piece.kind for piece in (*log.line, *log.error_line, *log.data)}
-    if PIECE_UNIQUE_ID in kinds:
-        kinds |= {piece.kind for piece in unique_id}
+    pieces = (*log.line, *log.error_line, *log.data)
+    if any(piece.kind == PIECE_UNIQUE_ID for piece in pieces):
+        pieces += unique_id
+    kinds = {piece.kind for piece in pieces}
+    asked = {int(piece.sample.asks) for piece in pieces if piece.sample is not None}
     flags = _MOMENTS[log.moment]
     for wanted, flag in (
         (log.error_line, LOG_AT_END),
         (log.dontlognull, LOG_NOT_NULL),
         (log.dontlog_normal, LOG_NOT_NORMAL),
         (log.log_separate_errors, LOG_ERRORS_APART),
-        (kinds & _ADDRESSES, LOG_ADDRESSES),
+        (kinds & _ADDRESSES or asked - {_ASKS_NOTHING}, LOG_ADDRESSES),
+        (_ASKS_TCP in asked, LOG_TCP),
         (PIECE_SESSION_NUMBER in kinds | {piece.kind for piece in unique_id}, LOG_NUMBERED),
         (PIECE_LINE_NUMBER in kinds, LOG_COUNTED),
     ):

@@ -87,10 +87,11 @@ cdef long log_wait_ms(worker_t *w, cold_t *cold, uint8_t state) noexcept nogil:
 
 cdef void log_own_address(int fd, address_t *address) noexcept nogil:
     # That of our end; what was known before stays where there is no socket any more.
-    cdef sockaddr_storage own
-    cdef socklen_t size = sizeof(own)
-    if fd >= 0 and getsockname(fd, <sockaddr *>&own, &size) == 0:
-        address_read(address, &own)
+    cdef address_t own
+    if fd >= 0:
+        net_address(fd, False, &own)
+        if own.family:
+            address[0] = own
 
 
 cdef void log_addresses(worker_t *w, session_t *s) noexcept nogil:
@@ -106,6 +107,8 @@ cdef void log_addresses(worker_t *w, session_t *s) noexcept nogil:
     if s.target != NULL and source_target(w, s, &reached, &size) == 0:
         address_read(&w.log_reached, &reached)
     log_own_address(s.server.fd, &w.colds[session_index(w, s)].source)
+    if s.frontend.log & LOG_TCP:
+        tcp_note(w, s)
 
 
 cdef bint log_is_error(session_t *s) noexcept nogil:

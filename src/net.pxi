@@ -241,6 +241,13 @@ cdef int64_t net_acked_bytes(int fd) noexcept nogil:
     return <int64_t>words[15]
 
 
+cdef void net_tcp_state(int fd, tcp_state_t *tcp) noexcept nogil:
+    cdef socklen_t size = sizeof(tcp.words)
+    tcp.known = 0
+    if fd >= 0 and getsockopt(fd, IPPROTO_TCP, TCP_INFO, tcp.words, &size) == 0:
+        tcp.known = size / 4
+
+
 cdef int net_watch(int epoll, int fd, uint32_t events, uint64_t data) noexcept nogil:
     cdef epoll_event event
     event.events = events
@@ -328,3 +335,12 @@ cdef void address_write(sockaddr_storage *to, uint16_t family, uint16_t port, co
     elif family == AF_INET6:
         v6.sin6_port = htons(port)
         memcpy(&v6.sin6_addr, bytes, 16)
+
+
+cdef void net_address(int fd, bint far, address_t *address) noexcept nogil:
+    # Of our end of a connection, or of the far one; family 0 where there is none.
+    cdef sockaddr_storage end
+    cdef socklen_t size = sizeof(end)
+    memset(address, 0, sizeof(address_t))
+    if (getpeername(fd, <sockaddr *>&end, &size) if far else getsockname(fd, <sockaddr *>&end, &size)) == 0:
+        address_read(address, &end)

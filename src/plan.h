@@ -101,6 +101,7 @@ struct plan_line {
 #define LOG_ADDRESSES 128u /* a line shows addresses that the sockets know */
 #define LOG_NUMBERED 256u  /* … the session's number */
 #define LOG_COUNTED 512u   /* … the line's number */
+#define LOG_TCP 1024u      /* … what the kernel knows of the connections */
 
 struct plan_bind {
     uint32_t frontend;

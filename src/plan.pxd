@@ -53,6 +53,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t LOG_ADDRESSES
     const uint32_t LOG_NUMBERED
     const uint32_t LOG_COUNTED
+    const uint32_t LOG_TCP
 
     enum:
         PIECE_TEXT

@@ -58,6 +58,14 @@ enum rule_fetch {
     FETCH_HEADER_FIELD = 141,
     FETCH_HEADER_AUTHORITY = 142,
     FETCH_HEADER_UNIQUE_ID = 143,
+    FETCH_CLIENT_TCP = 150, /* of the kernel's struct tcp_info: which 32-bit word, and what it is divided by */
+    FETCH_SERVER_TCP = 151,
+    FETCH_SERVER_SOURCE = 152, /* our end towards the server, and the server's */
+    FETCH_SERVER_SOURCE_PORT = 153,
+    FETCH_SERVER_ADDRESS = 154,
+    FETCH_SERVER_PORT = 155,
+    FETCH_REDISPATCHED = 156,
+    FETCH_SHOWN = 157, /* PIECE_…: what log lines show of a session, as it is now */
 };
 
 /* Variables: 4 times their number, and the scope. */

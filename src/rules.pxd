@@ -76,6 +76,14 @@ cdef extern from "rules.h" nogil:
         FETCH_HEADER_FIELD
         FETCH_HEADER_AUTHORITY
         FETCH_HEADER_UNIQUE_ID
+        FETCH_CLIENT_TCP
+        FETCH_SERVER_TCP
+        FETCH_SERVER_SOURCE
+        FETCH_SERVER_SOURCE_PORT
+        FETCH_SERVER_ADDRESS
+        FETCH_SERVER_PORT
+        FETCH_REDISPATCHED
+        FETCH_SHOWN
 
     enum:
         MATCH_FOUND

@@ -5,6 +5,10 @@ cdef bint fetch_local(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
     cdef cold_t here
     cdef sockaddr_storage local
     cdef bint ours
+    if look.session != NULL and look.session.client.fd < 0:  # closed: log_addresses() has noted it
+        if fetch == FETCH_DST:
+            return value_address(v, look.w.log_accepted.family, look.w.log_accepted.bytes)
+        return is_internet(&look.w.log_accepted) and value_number(v, look.w.log_accepted.port)
     if look.session != NULL:
         if handshake_destination(look.w, look.session, &local, &ours) < 0:
             return False
@@ -195,6 +199,8 @@ cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noex
     cdef uint32_t fetch = sample.fetch
     if FETCH_HEADER_RECEIVED <= fetch <= FETCH_HEADER_UNIQUE_ID:
         return fetch_header(look, sample, v)
+    if FETCH_CLIENT_TCP <= fetch <= FETCH_SHOWN:
+        return fetch_connection(look, sample, v)
     if FETCH_TABLE <= fetch < FETCH_OF_ANSWER:
         return fetch_table(look, sample, v)
     if fetch >= FETCH_OF_ANSWER or FETCH_RDP_COOKIE <= fetch <= FETCH_PAYLOAD_LV:

@@ -251,6 +251,11 @@ ctypedef struct listener_t:
     plan_frontend *frontend
     plan_bind *bind
 
+# What the kernel says of a connection: the first words of its struct tcp_info (linux/tcp.h).
+ctypedef struct tcp_state_t:
+    uint32_t known        # how many there are; 0: it is no connection, or not of TCP
+    uint32_t words[24]
+
 # A log line in the making.
 ctypedef struct line_t:
     char *at
@@ -336,6 +341,7 @@ ctypedef struct worker_t:
     char log_date[32]
     address_t log_accepted  # of our end towards the client of the session that is logged
     address_t log_reached  # of its server, or of where its client wanted to go
+    tcp_state_t log_tcp[2]  # of the session that is logged, its client's and its server's, if the plan wants LOG_TCP
     char log_text[8192]   # LOG_LINE_BYTES: the line in the making
     epoll_event events[256]
 

@@ -204,21 +204,28 @@ _NO_REQUEST = _Unknown(True, False, "when the server speaks", "use 'tcp-request 
 def _warn_unknown(rule: Rule, names: dict[str, list[Test]], args: Args, unknown: _Unknown) -> None:
     """What is not there: HAProxy loads this, and the test never holds."""
     for sample in [test.sample for test in _tests(rule.condition, names)]:
-        missing = (unknown.content and sample.content) or (unknown.answer and sample.answer)
-        if missing and not (sample.fetch.name == "wait_end" and unknown is _NO_REQUEST):
+        if _is_missing(sample, unknown) and not (sample.fetch.name == "wait_end" and unknown is _NO_REQUEST):
             message = f"{quote(sample.fetch.name)} is unknown {unknown.when}: this never holds"
-            args.report.warning(args.location, message, unknown.hint)
+            args.report.warning(args.location, message, _hint(sample, unknown))
     if rule.assign:
         _check_assign(rule.assign, args, unknown)
     if rule.use and rule.use.sample:
         _check_sample(rule.use.sample, unknown)
 
 
+def _is_missing(sample: Sample, unknown: _Unknown) -> bool:
+    return (unknown.content and sample.content) or (unknown.answer and (sample.answer or sample.server))
+
+
+def _hint(sample: Sample, unknown: _Unknown) -> str:
+    return (_NO_ANSWER if sample.answer or sample.server else unknown).hint
+
+
 def _check_sample(sample: Sample, unknown: _Unknown) -> None:
     """Of an action. HAProxy does not load this."""
-    if (unknown.content and sample.content) or (unknown.answer and sample.answer):
+    if _is_missing(sample, unknown):
         message = f"{quote(sample.fetch.name)} is unknown {unknown.when}"
-        raise ConfigError(sample.fetch.location, message, unknown.hint)
+        raise ConfigError(sample.fetch.location, message, _hint(sample, unknown))
 
 
 def _check_assign(assign: Assign, args: Args, unknown: _Unknown) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 
 from fastlb.config.errors import Location
 from fastlb.config.lexer import Word
@@ -21,6 +21,14 @@ class Kind(Enum):
     ANY = "of any kind"
 
 
+class Asks(IntEnum):
+    """What a sample has to ask the kernel for, which must be done while the sockets are open."""
+
+    NOTHING = 0
+    ADDRESSES = 1
+    TCP = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A fetch or a converter, under the name it has in its table, with its arguments."""
@@ -34,7 +42,7 @@ class Part:
 class Sample:
     """Something to look at: ``req.ssl_sni,lower``. ``kind`` is what comes out; ``content``: the client must speak.
 
-    ``answer``: the server must.
+    ``answer``: the server must; ``server``: it must be connected.
     """
 
     fetch: Part
@@ -42,6 +50,8 @@ class Sample:
     kind: Kind
     content: bool
     answer: bool = False
+    server: bool = False
+    asks: Asks = Asks.NOTHING
 
 
 @dataclass(frozen=True, slots=True)

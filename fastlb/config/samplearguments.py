@@ -150,6 +150,11 @@ def _code(text: str) -> None:
         raise UnitError(f"it is one of {', '.join(filter(None, JSON_CODES))}")
 
 
+def _precision(text: str) -> None:
+    if text not in ("us", "ms"):
+        raise UnitError("it is us or ms")
+
+
 def _relative(text: str) -> None:
     parse_integer(text.removeprefix("+"), -MAX_OFFSET, MAX_OFFSET)
 
@@ -191,6 +196,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "field": _mqtt_field,
     "tag": _fix_tag,
     "text_offset": _relative,
+    "precision": _precision,
     "encoding": _encoding,
     "input code": _code,
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fastlb.config import knownrules as known
+from fastlb.config.connections import CONNECTIONS
 from fastlb.config.converters import CONVERTERS as COMPUTING
 from fastlb.config.errors import ConfigError, Report, quote
 from fastlb.config.fetches import CONSTANTS, CONTENT
 from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
-from fastlb.config.ruletree import Kind, Part, Sample
+from fastlb.config.ruletree import Asks, Kind, Part, Sample
 from fastlb.config.samplearguments import check_arguments
 from fastlb.config.samplekinds import GIVES, as_kind, can_be
 from fastlb.config.sampleparts import WrittenPart, split_sample
@@ -39,7 +40,7 @@ def _sample(parts: list[WrittenPart], report: Report) -> Sample:
         raise ConfigError(first.location, f"{quote(first.text)} has no meaning here")
     arguments = check_arguments(first, arguments, fetch.arguments)
     written = Part(fetch.name or first.text, arguments, first.location)
-    sample = Sample(written, (), fetch.kind, fetch.content, fetch.answer)
+    sample = Sample(written, (), fetch.kind, fetch.content, fetch.answer, fetch.server, fetch.asks)
     for part in parts[1:]:
         sample = _converted(sample, part, report)
     return sample
@@ -94,13 +95,14 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
     {
         **CONSTANTS,
         **CONTENT,
+        **CONNECTIONS,
         "always_true": Keyword(Fetch(Kind.BOOL), "", "true"),
         "always_false": Keyword(Fetch(Kind.BOOL), "", "false"),
         "wait_end": Keyword(Fetch(Kind.BOOL, content=True), "", "true once 'tcp-request inspect-delay' is over"),
         "src": Keyword(Fetch(Kind.ADDRESS), "", "address of the client"),
         "src_port": Keyword(Fetch(Kind.INTEGER), "", "port of the client"),
-        "dst": Keyword(Fetch(Kind.ADDRESS), "", "address that the client connected to"),
-        "dst_port": Keyword(Fetch(Kind.INTEGER), "", "port that the client connected to"),
+        "dst": Keyword(Fetch(Kind.ADDRESS, asks=Asks.ADDRESSES), "", "address that the client connected to"),
+        "dst_port": Keyword(Fetch(Kind.INTEGER, asks=Asks.ADDRESSES), "", "port that the client connected to"),
         "req.len": Keyword(Fetch(Kind.INTEGER, content=True), "", "bytes that the client has sent so far"),
         "req_len": _old("req.len", Kind.INTEGER),
         "req.payload": Keyword(_PAYLOAD, "(offset,length)", "some of these bytes"),

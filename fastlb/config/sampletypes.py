@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastlb.config.ruletree import Kind
+from fastlb.config.ruletree import Asks, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """``arguments`` are their kinds, a ``?`` behind those that may be left out; ``name`` where it is another's alias.
 
-    ``content``: it looks at what the client has sent; ``answer``: at what the server has sent.
+    ``content``: it looks at what the client has sent; ``answer``: at what the server has sent; ``server``: at the
+    connection to the server.
     """
 
     kind: Kind
@@ -19,6 +20,8 @@ class Fetch:
     content: bool = False
     answer: bool = False
     name: str = ""
+    server: bool = False
+    asks: Asks = Asks.NOTHING
 
 
 @dataclass(frozen=True, slots=True)

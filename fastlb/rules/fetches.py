@@ -6,10 +6,12 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
+from fastlb.config.connections import SHOWN, TCP
+from fastlb.config.logpieces import PieceKind
 from fastlb.config.ruletree import Part
 from fastlb.config.samplearguments import BOOLEANS
 from fastlb.rules.converters import encoded, split_number
-from fastlb.rules.model import Fetch
+from fastlb.rules.model import Fetch, TcpFigure
 from fastlb.rules.table import Table
 
 Words = tuple[int, int, int]
@@ -21,7 +23,23 @@ def compile_fetch(part: Part, table: Table) -> Words | None:
         return _CONSTANTS[part.name](part.arguments[0], table)
     if part.name in _COOKIES:
         return _COOKIES[part.name], *table.text(encoded(part.arguments[0] if part.arguments else ""))
+    if part.name in TCP:
+        return _tcp(part)
+    if part.name in SHOWN:
+        return _shown(SHOWN[part.name])
     return _payload_lv(part) if part.name in _LONG else None
+
+
+def _tcp(part: Part) -> Words:
+    """The second is what the kernel's number is divided by: it has microseconds."""
+    side, _, name = part.name.partition("_")
+    is_ms = name in ("rtt", "rttvar") and part.arguments != ("us",)
+    return Fetch[f"{side.upper()}_TCP"], TcpFigure[name.upper()], 1000 if is_ms else 1
+
+
+def _shown(kind: PieceKind) -> Words:
+    """As a log line shows it; %Th is the same of all sessions."""
+    return (Fetch.NUMBER, 0, 0) if kind is PieceKind.HANDSHAKE_MS else (Fetch.SHOWN, kind, 0)
 
 
 def _payload_lv(part: Part) -> Words:

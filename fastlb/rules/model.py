@@ -104,6 +104,27 @@ class Fetch(IntEnum):
     FC_PP_TLV = 141
     FC_PP_AUTHORITY = 142
     FC_PP_UNIQUE_ID = 143
+    FC_TCP = 150
+    BC_TCP = 151
+    BC_SRC = 152
+    BC_SRC_PORT = 153
+    BC_DST = 154
+    BC_DST_PORT = 155
+    TXN_REDISPATCHED = 156
+    SHOWN = 157
+
+
+class TcpFigure(IntEnum):
+    """Where it stands in the kernel's ``struct tcp_info`` (linux/tcp.h), in words of 32 bits."""
+
+    UNACKED = 6
+    SACKED = 7
+    LOST = 8
+    RETRANS = 9
+    FACKETS = 10
+    RTT = 17
+    RTTVAR = 18
+    REORDERING = 22
 
 
 class Match(IntEnum):

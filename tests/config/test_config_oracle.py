@@ -331,6 +331,10 @@ acl a var(txn.a) -m str x|acl a var(txn.a) x|acl a var(txn.a) -m int 5|acl a var
 acl a var(nosuch) -m int 5|acl a var(txn.a,b) -m str b|use_backend %[var(txn.a)]|acl a var -m int 5
 log-format "%[var(txn.a)] %[src,ipmask(24)]"
 log-format "%[var(nosuch.a)]"|log-format "%[var(txn.a),upper]"
+acl a fc_rtt gt 1|acl a fc_rtt(us) gt 1|acl a fc_rtt(s) gt 1|acl a fc_rttvar(ms) gt 1
+acl a fc_lost gt 1|acl a fc_unacked 1|acl a fc_sacked 1|acl a fc_retrans 1|acl a fc_fackets 1|acl a fc_reordering 1
+log-format "%[fc_rtt(us)] %[bc_src] %[bc_dst_port]"|acl a bc_src_port 1:5|acl a bc_dst_port 5
+tcp-request content set-var(txn.a) bc_src|tcp-request content reject if { bc_dst_port 1 }
 acl a req.len,add(txn.a) 1|acl a req.len,add(a) 1|acl a req.len,xor(sess.a.b) 1|acl a int(txn.a) 1
 acl a req.ssl_sni,concat(a,txn.b,c) x|acl a req.ssl_sni,concat(a,b) x|acl a req.ssl_sni,concat(,txn.a) x
 acl a req.ssl_sni,strcmp(txn.a) 0|acl a req.ssl_sni,strcmp(a) 0|acl a req.ssl_sni,strcmp() 0|acl a src,strcmp(txn.a) 0
@@ -390,7 +394,7 @@ log-tag "a b"|hard-stop-after 1s 5|maxconnrate x|fd-hard-limit x|maxpipes x|tune
 unix-bind mode|unix-bind mode 9
 """
 STRICTER_FRONTEND = """
-acl a src_port gt 1:5|acl a req.ssl_sni -m found x
+acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a fc_lost(us) gt 1
 acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a always_true 1|acl a path /x
 acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
 tcp-request inspect-delay 5s x
@@ -442,7 +446,9 @@ harden.reject-privileged-ports.tcp on|thread-hard-limit 5|setcap cap_net_raw|ano
 """
 LENIENT_FRONTEND = (
     "bind ${NOPE-127.0.0.1}:18081|no option tcpka|default option tcpka|log-format %[reason]|timeout client-hs 3s"
-    "|bind abnsz@x|acl a fc_pp_tlv(0xE1) x|log-format %[fc_pp_tlv(5)]|acl a src,bytes(txn.a,txn.b) -m found"
+    "|bind abnsz@x|acl a fc_pp_tlv(0xE1) x|log-format %[fc_pp_tlv(5)]|acl a bc_rtt gt 1|log-format %[bc_rttvar(us)]"
+    "|acl a bc_src 10.0.0.0/8|acl a bytes_in gt 5|log-format %[bytes_out,div(1024)]"
+    "|acl a txn.redispatched|acl a src,bytes(txn.a,txn.b) -m found|log-format %[fc.timer.total]:%[txn.sess_term_state]"
     "|bind :18081 cc reno|bind :18081 label x|bind :18081 shards by-group|bind :18081 guid-prefix x"
 )
 LENIENT_BACKEND = """

@@ -102,6 +102,53 @@ def test_texts_name_backends_and_servers(serve) -> None:
     assert line_of(serve, names)[0] == "1 1 - 0 1"
 
 
+CONNECTIONS = (
+    "%[fc_rtt(us)] %[fc_rttvar(us)] %[bc_rtt(us)] %[bc_rttvar(us)] %[fc_rtt] %[fc_lost] %[fc_retrans] %[fc_sacked] "
+    "%[fc_fackets] %[bc_src]:%[bc_src_port]=%bi:%bp %[bc_dst]:%[bc_dst_port]=%si:%sp %[dst]:%[dst_port,add(0)]=%fi:%fp "
+    "%[bc_dst,ipmask(8)] %[dst,ipmask(8)]"
+)
+
+
+@pytest.mark.parametrize("more", ["", "option logasap"])
+def test_what_the_kernel_knows_of_both_connections(serve, more: str) -> None:
+    """In a line that is written when the sockets are closed, too."""
+    line, _, _ = line_of(serve, CONNECTIONS, *([more] if more else []))
+    words = line.split()
+    times = [int(word) for word in words[:4]]
+    assert all(0 < us < 5_000_000 for us in times), line
+    assert int(words[4]) == (times[0] + 500) // 1000 or more, line  # else the kernel is asked twice
+    assert words[5:9] == ["0", "0", "0", "0"]
+    assert [one for one, other in (word.split("=") for word in words[9:12]) if one != other] == [], line
+    assert words[12:] == ["127.0.0.0", "127.0.0.0"]
+
+
+SHOWN = {
+    "bytes_in": "%U", "bytes_out": "%B", "req.bytes_in": "%U", "res.bytes_in": "%B", "fc.timer.handshake": "%Th",
+    "req.timer.queue": "%Tw", "bc.timer.connect": "%Tc", "res.timer.data": "%Td", "fc.timer.total": "%Tt",
+    "txn.timer.user": "%Tu", "bc_be_queue": "%bq", "bc_srv_queue": "%sq", "txn.conn_retries": "%rc",
+    "txn.sess_term_state": "%ts", "txn.redispatched": "0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("servers", [1, 0])
+def test_samples_show_what_variables_show(serve, servers: int) -> None:
+    said = logged_plan(f'log-format "{" ".join(f"{variable}=%[{name}]" for name, variable in SHOWN.items())}"')
+    ports = [serve(say(b"hello"))] * servers
+    with running(make_plan(ports, session_log=said.frontends[0].session_log, rules=said.rules)) as workers:
+        visit(workers, b"hi!" * servers)
+        (line,) = lines_of(workers)
+        pairs = [word.split("=") for word in line.split()]
+        assert [one for one, other in pairs if one != other] == [], line
+        assert (pairs[0][0], pairs[1][0], pairs[-2][0]) == (("3", "5", "--") if servers else ("0", "0", "SC"))
+
+
+def test_without_a_server_nothing_is_known_of_it() -> None:
+    said = logged_plan('log-format "%[bc_rtt] %[bc_src] %[bc_src_port] %[bc_dst_port] %[fc_rtt(us),bool] %B"')
+    with running(make_plan([], session_log=said.frontends[0].session_log, rules=said.rules)) as workers:
+        visit(workers, b"")
+        assert lines_of(workers) == ["- - - - 1 0"]
+
+
 def test_escaped(serve) -> None:
     plan = make_plan([serve(say(b"hello"))], session_log=session_log('log-format "%{+E}b %{+Q,+E}b %b %B"'))
     plan = replace(plan, backends=(replace(plan.backends[0], name='a"b]c\\d'),))

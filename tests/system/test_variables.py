@@ -61,7 +61,9 @@ def test_they_remember_what_the_server_said(fastlb, puppet, port, log):
         timeout server 20s
     listen l
         bind 127.0.0.1:{port}
-        log-format 'seen %[var(res.code)] %[var(txn.ready)] %{{+Q}}[var(txn.line)]'
+        log-format 'seen %[var(res.code)] %[var(txn.ready)] %{{+Q}}[var(txn.line)] %[var(res.port)] %[var(txn.rtt)]'
+        tcp-request content set-var(txn.rtt) fc_rtt(us),bool
+        tcp-response content set-var(res.port) bc_dst_port if {{ bc_src 127.0.0.1 }} {{ bc_rtt(us) gt 0 }}
         tcp-request content set-var(txn.ready) always_false
         tcp-response inspect-delay 15s
         tcp-response content accept if {{ res.payload(0,3) -m str 220 }} {{ var(txn.ready) -m bool }}
@@ -75,5 +77,5 @@ def test_they_remember_what_the_server_said(fastlb, puppet, port, log):
         far.sendall(b'220 a"\n#\\')
         assert read_exactly(client, 9) == b'220 a"\n#\\'
         far.close()
-    assert lines_of(log, 1) == ['220 1 " a#22#0A#23#5C"']
+    assert lines_of(log, 1) == [f'220 1 " a#22#0A#23#5C" {server.port} 1']
     assert lb.samples().sum("fastlb_frontend_session_ends_total", reason="normal") == 1
