@@ -36,6 +36,7 @@ _NAMES = {
     "remark": "label",
     "disable_on_404": "http-check disable-on-404",
     "send_state": "http-check send-state",
+    "persist_down": "option persist",
 }
 # Values that say what they mean only in words.
 _WORDS: dict[tuple[str, Any], str] = {

@@ -49,9 +49,19 @@ cdef bint server_up(worker_t *w, plan_server *server) noexcept nogil:
     return load_relaxed(&w.control.servers[server.slot].state) & SERVER_UP != 0
 
 
+cdef bint server_reachable(worker_t *w, session_t *s, plan_server *server) noexcept nogil:
+    # Of one that a rule or a table chose. "option persist" and "force-persist" have it right though it is down, unless
+    # it waits for an address.
+    if server_up(w, server):
+        return True
+    if not s.backend.flags & BACKEND_PERSIST_DOWN and not w.colds[session_index(w, s)].forced:
+        return False
+    return (<sockaddr *>server.address).sa_family != 0
+
+
 cdef bint target_usable(worker_t *w, session_t *s) noexcept nogil:
     # Of the server that a session has: where a rule chose it, it need not have a weight.
-    return server_up(w, s.target) if s.rules == RULES_PINNED else server_usable(w, s.target)
+    return server_reachable(w, s, s.target) if s.rules == RULES_PINNED else server_usable(w, s.target)
 
 
 cdef uint64_t server_weight(worker_t *w, plan_server *server) noexcept nogil:
@@ -189,7 +199,7 @@ cdef bint balance_is_hashed(plan_backend *backend) noexcept nogil:
 cdef int balance_pinned(worker_t *w, session_t *s, plan_server *avoid) noexcept nogil:
     # The server that a rule chose: full or not, but not once it has failed or gone.
     cdef plan_server *server = w.colds[session_index(w, s)].pinned
-    if server == avoid or not server_up(w, server):
+    if server == avoid or not server_reachable(w, s, server):
         s.rules = 0
         return PICK_NONE
     s.target = server

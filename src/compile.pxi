@@ -167,6 +167,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.flags |= BACKEND_PRIORITIES if backend.rules.priorities else 0
     row.flags |= BACKEND_NO_LINGER if backend.nolinger else 0
     row.flags |= BACKEND_ABORT_ON_CLOSE if backend.abortonclose else 0
+    row.flags |= BACKEND_PERSIST_DOWN if backend.persist_down else 0
     row.inspect_ms = backend.rules.inspect_ms
     row.content_rules = _rule_set(backend.rules.content)
     row.server_rules = _rule_set(backend.rules.servers)
@@ -174,6 +175,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.answer_rules = _rule_set(backend.rules.answer)
     row.cookie.offset, row.cookie.size = backend.rules.cookie
     row.stick_rules = _rule_set(backend.rules.sticks)
+    row.force_rules = _rule_set(backend.rules.forces)
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 

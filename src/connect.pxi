@@ -76,15 +76,21 @@ cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
 
 cdef bint connect_redispatches(worker_t *w, session_t *s) noexcept nogil:
     # HAProxy manual, "option redispatch": n > 0 is every n-th retry; -1 the last one, but at once where the algorithm
-    # may choose another server anyway. A server that has gone down meanwhile is left without the option.
+    # may choose another server anyway. A server that has gone down meanwhile is left without the option, unless
+    # "option persist" led there; one of "force-persist" is not left.
     cdef int32_t interval = s.backend.redispatch
+    cdef bint pinned = s.rules == RULES_PINNED
+    if w.colds[session_index(w, s)].forced:
+        return False
     if not target_usable(w, s):
         return True
+    if pinned and not server_up(w, s.target):
+        return interval != 0
     if interval == 0 or balance_choices(w, s) < 2:
         return False
     if interval > 0:
         return s.attempts % interval == 0
-    return not balance_is_hashed(s.backend) or s.attempts == s.backend.retries
+    return not (pinned or balance_is_hashed(s.backend)) or s.attempts == s.backend.retries
 
 
 cdef void connect_count_failure(worker_t *w, session_t *s, int error, bint timed_out) noexcept nogil:
@@ -119,7 +125,7 @@ cdef void connect_redispatch(worker_t *w, session_t *s) noexcept nogil:
 
 cdef void connect_again(worker_t *w, session_t *s) noexcept nogil:
     # The pause is over; meanwhile the server may have gone down.
-    if target_usable(w, s):
+    if target_usable(w, s) or w.colds[session_index(w, s)].forced:
         connect_attempt(w, s)
     else:
         connect_redispatch(w, s)

@@ -84,8 +84,16 @@ cdef void inspect_switch(worker_t *w, session_t *s, look_t *look) noexcept nogil
     session_use_backend(w, s, s.frontend.backend if index == NO_INDEX else index)
 
 
+cdef void inspect_force(worker_t *w, session_t *s, look_t *look) noexcept nogil:
+    # "force-persist" accepts, "ignore-persist" rejects; asked once and without waiting.
+    cdef const rule_t *hit = NULL
+    look.final = 1
+    if rules_ask(look, s.backend.force_rules, &hit) == RULES_HIT:
+        w.colds[session_index(w, s)].forced = hit.action == RULE_ACCEPT
+
+
 cdef void inspect_server(worker_t *w, session_t *s, look_t *look) noexcept nogil:
-    # "use-server": the first that applies and whose server is usable. A name that nobody has ends the search.
+    # "use-server": the first that applies and whose server can be reached. A name that nobody has ends the search.
     cdef const rule_t *rule = <const rule_t *>(plan_rules(s.plan) + s.backend.server_rules.offset)
     cdef plan_server *server
     cdef uint32_t i, index
@@ -96,7 +104,7 @@ cdef void inspect_server(worker_t *w, session_t *s, look_t *look) noexcept nogil
             if index == NO_INDEX:
                 return
             server = plan_server_at(s.plan, index)
-            if server_up(w, server):
+            if server_reachable(w, s, server):
                 w.colds[session_index(w, s)].pinned = server
                 s.rules = RULES_PINNED
                 return
@@ -123,7 +131,8 @@ cdef bint rdp_endpoint(const value_t *v, uint32_t *address, uint32_t *port) noex
 
 
 cdef void inspect_persist(worker_t *w, session_t *s, look_t *look) noexcept nogil:
-    # "persist rdp-cookie": the server that a terminal server has told the client to come back to, if it is up.
+    # "persist rdp-cookie": the server that a terminal server has told the client to come back to, if it is up or with
+    # "option persist". ("force-persist" does not count here, as in HAProxy.)
     cdef plan_backend *backend = s.backend
     cdef plan_server *server
     cdef sockaddr_in *there
@@ -136,7 +145,7 @@ cdef void inspect_persist(worker_t *w, session_t *s, look_t *look) noexcept nogi
         server = plan_server_at(s.plan, backend.first_server + i)
         there = <sockaddr_in *>server.address
         if (there.sin_family == AF_INET and address == there.sin_addr.s_addr and port == ntohs(there.sin_port)
-                and server_up(w, server)):
+                and (server_up(w, server) or backend.flags & BACKEND_PERSIST_DOWN)):
             w.colds[session_index(w, s)].pinned = server
             s.rules = RULES_PINNED
             return
@@ -175,6 +184,8 @@ cdef void inspect_run(worker_t *w, session_t *s, bint expired) noexcept nogil:
         if not inspect_content(w, s, &look, s.frontend.content_rules, s.frontend.inspect_ms, expired):
             return
         inspect_switch(w, s, &look)
+        if s.backend != NULL and s.backend.force_rules.count:
+            inspect_force(w, s, &look)
         s.rules = RULES_BACKEND
         expired = False
     if s.backend != NULL:

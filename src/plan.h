@@ -17,6 +17,7 @@
 #define BIND_ACCEPT_PROXY 1u
 #define BIND_KEEPS_FIELDS 2u /* of PROXY headers: somebody asks for them */
 #define BACKEND_ALL_BACKUPS 2u
+#define BACKEND_PERSIST_DOWN 8u /* whom rules or tables send to a server goes there though it is down */
 #define BACKEND_PRIORITIES 4u /* some rule gives sessions a priority in the queues */
 #define FRONTEND_NO_LINGER 0x1000u
 #define FRONTEND_PORTS_ABOVE_1023 0x4000u /* clients from other ports are rejected at accept */
@@ -175,6 +176,7 @@ struct plan_backend {
     struct rule_set answer_rules;
     struct plan_name cookie; /* of "persist rdp-cookie", within the rules; empty: none */
     struct rule_set stick_rules;
+    struct rule_set force_rules;
     struct plan_name name;
 };
 

@@ -13,6 +13,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t BACKEND_ALL_BACKUPS
     const uint32_t BACKEND_PRIORITIES
+    const uint32_t BACKEND_PERSIST_DOWN
     const uint32_t FRONTEND_NO_LINGER
     const uint32_t FRONTEND_PORTS_ABOVE_1023
     const uint32_t FRONTEND_ASKS
@@ -208,6 +209,7 @@ cdef extern from "plan.h" nogil:
         rule_set answer_rules
         plan_name cookie
         rule_set stick_rules
+        rule_set force_rules
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":

@@ -103,7 +103,8 @@ cdef void queue_overflow(worker_t *w, session_t *s) noexcept nogil:
     # The server that this session must wait for has its maxqueue. Whoever is bound to a server by its hash ends here,
     # as in HAProxy, unless a redispatch is allowed.
     cdef plan_server *full = s.target
-    if s.backend.redispatch and balance_other(w, s, full) == PICK_FOUND:
+    cdef bint stays = w.colds[session_index(w, s)].forced != 0
+    if s.backend.redispatch and not stays and balance_other(w, s, full) == PICK_FOUND:
         add(&w.row.backends[s.backend.slot].redispatches_total, 1)
         add(&w.row.servers[full.slot].redispatches_total, 1)
         s.redispatched = 1

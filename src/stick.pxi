@@ -75,7 +75,7 @@ cdef bint stick_is_stored(session_t *s, const rule_t *rules, uint64_t stores, ui
 
 
 cdef void stick_match(look_t *look, session_t *s, const rule_stick *stick) noexcept nogil:
-    # A server that is up is right, also with weight 0. What a rule has chosen stays.
+    # A server that can be reached is right, also with weight 0. What a rule has chosen stays.
     cdef tables_t *t = tables_now(look.w)
     cdef uint8_t key[TABLE_KEY_BYTES + 1]
     cdef uint32_t slot = plan_table_slot(s.plan, stick.table)
@@ -83,7 +83,7 @@ cdef void stick_match(look_t *look, session_t *s, const rule_stick *stick) noexc
     cdef plan_server *server
     word = stick_exchange(t, slot, key, stick_key(look, stick, table_shape_at(t, slot), key), 0)
     server = stick_server(s, word) if word and s.rules != RULES_PINNED else NULL
-    if server != NULL and server_up(look.w, server):
+    if server != NULL and server_reachable(look.w, s, server):
         look.w.colds[session_index(look.w, s)].pinned = server
         s.rules = RULES_PINNED
 

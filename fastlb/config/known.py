@@ -22,8 +22,8 @@ IGNORED_SECTIONS = words(
 
 PROXY_NOT_YET = words(
     """be-unpublished declare
-    external-check filter filter-sequence force-be-switch force-persist
-    ignore-persist log-steps
+    external-check filter filter-sequence force-be-switch
+    log-steps
     server-template tcp-check"""
 )
 PROXY_IGNORED = because(
@@ -70,7 +70,6 @@ OPTION_REFUSED = {"transparent": _TRANSPARENT}
 OPTION_IGNORED = {
     "contstats": "bytes are counted as they move",
     "use-small-buffers": "fastlb keeps no buffer for a connection",
-    "persist": "nobody is bound to a server that is down",
     **because(SPLICES_ALWAYS, "splice-auto splice-request splice-response"),
     **because(
         HTTP_ONLY,

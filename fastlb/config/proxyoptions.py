@@ -155,6 +155,11 @@ OPTIONS: KeywordTable[OptionKeyword] = KeywordTable(
             "",
             "connections end by a reset: those of clients by the frontend's option, of servers by the backend's",
         ),
+        "persist": Keyword(
+            _switch("persist_down", Side.BACKEND),
+            "",
+            "a client goes to the server of its 'use-server', 'stick' or 'persist' though that one is down",
+        ),
         "redispatch": Keyword(
             OptionKeyword(_redispatch, Side.BACKEND, off=lambda section, args: section.set("redispatch", 0, args)),
             "[n]",

@@ -7,7 +7,7 @@ from fastlb.config.errors import ConfigError, Location, quote
 from fastlb.config.keywords import Keyword
 from fastlb.config.proxysection import PLACES, ProxyKeyword, ProxySection, Side
 from fastlb.config.ruleline import TCP_REQUEST, TCP_RESPONSE
-from fastlb.config.ruletree import ProxyRules
+from fastlb.config.ruletree import Action, ProxyRules
 
 
 def _check_place(section: ProxySection, args: Args) -> None:
@@ -44,6 +44,18 @@ def use_backend(section: ProxySection, args: Args) -> None:
 def use_server(section: ProxySection, args: Args) -> None:
     """``use-server name condition``."""
     section.rules.add_server(args)
+
+
+def force_persist(section: ProxySection, args: Args) -> None:
+    """``force-persist condition``."""
+    section.rules.add_force(args, Action.ACCEPT)
+
+
+def ignore_persist(section: ProxySection, args: Args) -> None:
+    """``ignore-persist condition``: of HAProxy's persistence that is the one by cookies of HTTP."""
+    section.rules.add_force(args, Action.REJECT)
+    message = "'ignore-persist' concerns cookies of HTTP: here it ends the search for a 'force-persist', no more"
+    args.report.warning(args.location, message)
 
 
 def stick(section: ProxySection, args: Args) -> None:
@@ -86,6 +98,16 @@ RULE_KEYWORDS: dict[str, Keyword[ProxyKeyword]] = {
         ProxyKeyword(acl),
         "name sample [flags] [value …]",
         "a name for a test of the connection, for the conditions of rules",
+    ),
+    "force-persist": Keyword(
+        ProxyKeyword(force_persist, Side.BACKEND, in_defaults=False),
+        "condition",
+        "who goes to the server of a 'use-server' or 'stick' though it is down, and stays there",
+    ),
+    "ignore-persist": Keyword(
+        ProxyKeyword(ignore_persist, Side.BACKEND, in_defaults=False),
+        "condition",
+        "for whom the 'force-persist' lines below it do not count",
     ),
     "stick": Keyword(
         ProxyKeyword(stick, Side.BACKEND, in_defaults=False),

@@ -38,6 +38,7 @@ class RuleLines:
     lines: list[Word] = field(default_factory=list)
     sticks: list[Rule] = field(default_factory=list)
     table: TableLine | None = None
+    forces: list[Rule] = field(default_factory=list)
 
     def result(self) -> ProxyRules:
         return ProxyRules(
@@ -53,6 +54,7 @@ class RuleLines:
             tuple(self.lines),
             tuple(self.sticks),
             self.table,
+            tuple(self.forces),
         )
 
     def add_acl(self, args: Args) -> None:
@@ -113,6 +115,12 @@ class RuleLines:
         rule = Rule(Action.USE, condition, args.location, word, pieces)
         _warn_unknown(rule, self.names, args, _NO_ANSWER)
         self._add(self.servers, rule, args)
+
+    def add_force(self, args: Args, action: Action) -> None:
+        """``force-persist`` (ACCEPT): for whom a server that rules or tables choose is right though it is down."""
+        rule = Rule(action, parse_condition(args, self.names, required=True), args.location)
+        _warn_unknown(rule, self.names, args, _NO_ANSWER)
+        self._add(self.forces, rule, args)
 
     def add_stick(self, args: Args) -> None:
         """``stick on SAMPLE`` and its halves: a client that comes back gets the server it had."""

@@ -200,7 +200,10 @@ class TableLine:
 
 @dataclass(frozen=True, slots=True)
 class ProxyRules:
-    """All rules of one section, in their order; ``lines`` are they and the ``acl`` lines, as they were read."""
+    """All rules of one section, in their order; ``lines`` are they and the ``acl`` lines, as they were read.
+
+    Of ``forces`` the first that holds counts: ACCEPT is ``force-persist``, REJECT ``ignore-persist``.
+    """
 
     acls: tuple[Acl, ...] = ()
     inspect_delay_ms: int = 0
@@ -214,6 +217,7 @@ class ProxyRules:
     lines: tuple[Word, ...] = ()
     sticks: tuple[Rule, ...] = ()
     table: TableLine | None = None
+    forces: tuple[Rule, ...] = ()
 
 
 NO_RULES = ProxyRules()

@@ -203,6 +203,7 @@ class Settings:
     persist: Said[str] | None = None
     allbackups: Said[bool] | None = None
     abortonclose: Said[bool] | None = None
+    persist_down: Said[bool] | None = None
     nolinger: Said[bool] | None = None
     tcp_smart_accept: Said[bool] | None = None
     tcp_smart_connect: Said[bool] | None = None

@@ -205,6 +205,7 @@ class Backend:
     every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
     where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``, ``hashing`` is for
     ``source`` and ``hash``. ``disable_on_404`` is for its checks, and for who tracks them.
+    ``persist_down``: whom rules or tables send to a server goes there though it is down.
     """
 
     name: str
@@ -222,6 +223,7 @@ class Backend:
     redispatch: int = 0
     allbackups: bool = False
     abortonclose: bool = False
+    persist_down: bool = False
     nolinger: bool = False
     tcp_smart_connect: bool = False
     fullconn: int = 0

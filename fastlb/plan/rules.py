@@ -17,7 +17,7 @@ from fastlb.plan.roles import Roles, find_backend
 from fastlb.plan.values import Merged, value_of
 from fastlb.rules.compiler import RuleCompiler, captures
 from fastlb.rules.files import Files
-from fastlb.rules.model import NO_BACKEND_RULES, BackendRules
+from fastlb.rules.model import EMPTY, NO_BACKEND_RULES, BackendRules
 from fastlb.rules.samples import Names
 from fastlb.rules.tablemodel import StickTable
 
@@ -78,7 +78,8 @@ def plan_rules(
 def _backend(merged: Merged, compiler: RuleCompiler) -> BackendRules:
     balance, persist = merged.settings.balance, merged.settings.persist
     by = balance.value.by if balance else None
-    return compiler.backend(merged.proxy, by.sample if by else None, value_of(persist, ""))
+    rules = compiler.backend(merged.proxy, by.sample if by else None, value_of(persist, ""))
+    return replace(rules, forces=EMPTY) if merged.disabled else rules
 
 
 def _ruled(
@@ -87,7 +88,7 @@ def _ruled(
     rules = compiler.frontend(proxy, names.backends[proxy.name] if proxy.has_backend else -1)
     destination = backends[frontend.backend].rules if frontend.backend >= 0 else NO_BACKEND_RULES
     own = (rules.content, rules.backends)
-    needed = (*own, destination.content, destination.servers, destination.cookie, destination.sticks)
+    theirs = (destination.content, destination.servers, destination.cookie, destination.sticks, destination.forces)
     log = frontend.session_log
     log = replace(
         log,
@@ -96,9 +97,8 @@ def _ruled(
         data=_shown(log.data, proxy, compiler),
     )
     unique_id = _shown(frontend.unique_id, proxy, compiler)
-    return replace(
-        frontend, rules=replace(rules, needed=any(found.size for found in needed)), session_log=log, unique_id=unique_id
-    )
+    looks = any(found.size for found in (*own, *theirs))
+    return replace(frontend, rules=replace(rules, needed=looks), session_log=log, unique_id=unique_id)
 
 
 def _told(server: Server, proxy: Proxy, compiler: RuleCompiler) -> Server:

@@ -57,6 +57,7 @@ class BackendRules:
     priorities: bool = False
     drops: bool = False
     digest: str = ""
+    forces: RuleSet = EMPTY
 
 
 NO_FRONTEND_RULES = FrontendRules()

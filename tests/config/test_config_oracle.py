@@ -196,7 +196,8 @@ errorfile 503 /dev/null|option forwardfor|option allbackups|option allbackups x|
 server t 127.0.0.1:80 on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions
 server t 127.0.0.1:80 minconn 5 maxconn 10 maxqueue 3|server t 127.0.0.1:80 minconn 20 maxconn 10|fullconn 10
 fullconn|fullconn 0|fullconn 3 4|option log-health-checks|no option log-health-checks|option log-health-checks x
-option persist|no option persist
+option persist|no option persist|force-persist|force-persist if TRUE|force-persist unless FALSE|force-persist foo
+force-persist if nosuch|ignore-persist if TRUE|ignore-persist|ignore-persist if { src 1.2.3.4 } foo
 server t 127.0.0.1:80 minconn 5|server t 127.0.0.1:80 slowstart 30s
 server t 127.0.0.1:80 slowstart|server t 127.0.0.1:80 slowstart x
 server t 127.0.0.1:80 slowstart 0 check|server t 127.0.0.1:80 slowstart 5 weight 10 backup
