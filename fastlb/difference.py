@@ -21,6 +21,7 @@ _AT_ONCE = {
     "slowstart_ms", "slowstart_new", "shutdown_when_down", "shutdown_backups_when_up", "track", "log_health_checks",
     "rate_limit",
     "non_stick",
+    "unpublished",
 }  # fmt: skip
 # Numbers of the plan, and what says nothing by itself.
 _NUMBERING = {

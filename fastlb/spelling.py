@@ -37,6 +37,7 @@ _NAMES = {
     "disable_on_404": "http-check disable-on-404",
     "send_state": "http-check send-state",
     "persist_down": "option persist",
+    "unpublished": "be-unpublished",
 }
 # Values that say what they mean only in words.
 _WORDS: dict[tuple[str, Any], str] = {

@@ -111,6 +111,7 @@ cdef bytes _frontend_row(frontend, process, uint32_t slot, bint numbered, pieces
     row.session_rules = _rule_set(frontend.rules.session)
     row.content_rules = _rule_set(frontend.rules.content)
     row.backend_rules = _rule_set(frontend.rules.backends)
+    row.switch_rules = _rule_set(frontend.rules.switches)
     row.client_ms = frontend.client_ms
     row.client_fin_ms = frontend.client_fin_ms
     row.log = _log_flags(frontend.session_log, frontend.unique_id) | (LOG_NUMBERED if numbered else 0)
@@ -168,6 +169,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.flags |= BACKEND_NO_LINGER if backend.nolinger else 0
     row.flags |= BACKEND_ABORT_ON_CLOSE if backend.abortonclose else 0
     row.flags |= BACKEND_PERSIST_DOWN if backend.persist_down else 0
+    row.flags |= BACKEND_UNPUBLISHED if backend.unpublished else 0
     row.inspect_ms = backend.rules.inspect_ms
     row.content_rules = _rule_set(backend.rules.content)
     row.server_rules = _rule_set(backend.rules.servers)

@@ -74,14 +74,38 @@ cdef bint inspect_content(worker_t *w, session_t *s, look_t *look, rule_set rule
     return True
 
 
-cdef void inspect_switch(worker_t *w, session_t *s, look_t *look) noexcept nogil:
-    # "use_backend", asked once and without waiting. A name that nobody has means the default backend.
+cdef bint switch_serves(look_t *look, uint32_t index) noexcept nogil:
+    # Whether the frontend may send there: "be-unpublished" is passed over, unless "force-be-switch" holds. A listen's
+    # own clients are not sent anywhere.
     cdef const rule_t *hit = NULL
-    cdef uint32_t index = NO_INDEX
+    if not plan_backend_at(look.plan, index).flags & BACKEND_UNPUBLISHED or index == look.frontend.own_backend:
+        return True
+    return rules_ask(look, look.frontend.switch_rules, &hit) == RULES_HIT
+
+
+cdef uint32_t switch_rule(look_t *look) noexcept nogil:
+    # "use_backend": what the first says that applies, and does not lead to a backend that is passed over. NO_INDEX if
+    # there is none, or it makes a name that nobody has.
+    cdef rule_set set = look.frontend.backend_rules
+    cdef const rule_t *rule = <const rule_t *>(plan_rules(look.plan) + set.offset)
+    cdef uint32_t i, index
     look.final = 1
-    if rules_ask(look, s.frontend.backend_rules, &hit) == RULES_HIT:
-        index = rule_backend(look, hit)
-    session_use_backend(w, s, s.frontend.backend if index == NO_INDEX else index)
+    for i in range(set.count):
+        if rule_answer(look, &rule[i]) == ANSWER_YES:
+            index = rule_backend(look, &rule[i])
+            if index == NO_INDEX or switch_serves(look, index):
+                return index
+    return NO_INDEX
+
+
+cdef void inspect_switch(worker_t *w, session_t *s, look_t *look) noexcept nogil:
+    # Asked once and without waiting.
+    cdef uint32_t index = switch_rule(look)
+    if index == NO_INDEX:
+        index = s.frontend.backend
+        if index != NO_INDEX and not switch_serves(look, index):
+            return
+    session_use_backend(w, s, index)
 
 
 cdef void inspect_force(worker_t *w, session_t *s, look_t *look) noexcept nogil:

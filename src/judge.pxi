@@ -51,10 +51,9 @@ def judge(Engine engine, uint32_t frontend, str source, int port=1, bytes data=b
     content = _REFUSED.get(hit.action, "accept") if verdict == RULES_HIT else _JUDGED[verdict]
     look.final = True
     look.acted = 0
-    chosen = rules_ask(&look, row.backend_rules, &hit) == RULES_HIT
+    backend = <int>switch_rule(&look)
     if engine.w.arriving_tracked:
         arrival_refused(engine.w)
-    backend = <int>rule_backend(&look, hit) if chosen else -1
     vars_free(&vars)
     return admitted, content, backend, entered
 

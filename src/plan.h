@@ -18,6 +18,7 @@
 #define BIND_KEEPS_FIELDS 2u /* of PROXY headers: somebody asks for them */
 #define BACKEND_ALL_BACKUPS 2u
 #define BACKEND_PERSIST_DOWN 8u /* whom rules or tables send to a server goes there though it is down */
+#define BACKEND_UNPUBLISHED 16u /* frontends do not send here */
 #define BACKEND_PRIORITIES 4u /* some rule gives sessions a priority in the queues */
 #define FRONTEND_NO_LINGER 0x1000u
 #define FRONTEND_PORTS_ABOVE_1023 0x4000u /* clients from other ports are rejected at accept */
@@ -129,6 +130,7 @@ struct plan_frontend {
     struct plan_line data;       /* structured data of rfc5424 before it */
     uint32_t client_hs_ms; /* for a PROXY header */
     struct plan_line unique_id;
+    struct rule_set switch_rules;
     struct plan_name name;
 };
 

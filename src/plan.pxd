@@ -14,6 +14,7 @@ cdef extern from "plan.h" nogil:
     const uint32_t BACKEND_ALL_BACKUPS
     const uint32_t BACKEND_PRIORITIES
     const uint32_t BACKEND_PERSIST_DOWN
+    const uint32_t BACKEND_UNPUBLISHED
     const uint32_t FRONTEND_NO_LINGER
     const uint32_t FRONTEND_PORTS_ABOVE_1023
     const uint32_t FRONTEND_ASKS
@@ -172,6 +173,7 @@ cdef extern from "plan.h" nogil:
         plan_line data
         uint32_t client_hs_ms
         plan_line unique_id
+        rule_set switch_rules
         plan_name name
 
     ctypedef struct plan_hash "struct plan_hash":

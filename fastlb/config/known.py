@@ -21,9 +21,7 @@ IGNORED_SECTIONS = words(
 )
 
 PROXY_NOT_YET = words(
-    """be-unpublished declare
-    external-check filter filter-sequence force-be-switch
-    log-steps
+    """declare external-check filter filter-sequence log-steps
     server-template tcp-check"""
 )
 PROXY_IGNORED = because(

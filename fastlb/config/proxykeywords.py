@@ -123,6 +123,10 @@ def _enabled(section: ProxySection, args: Args) -> None:
     section.set("disabled", False, args)
 
 
+def _unpublished(section: ProxySection, args: Args) -> None:
+    section.set("unpublished", True, args)
+
+
 def _id(section: ProxySection, args: Args) -> None:
     section.set("id", parse_id(args), args)
 
@@ -211,6 +215,11 @@ PROXY_KEYWORDS: KeywordTable[ProxyKeyword] = KeywordTable(
             ProxyKeyword(_bind, Side.FRONTEND, in_defaults=False),
             "address[,address…] [options]",
             "addresses to listen on",
+        ),
+        "be-unpublished": Keyword(
+            ProxyKeyword(_unpublished, Side.BACKEND, in_defaults=False),
+            "",
+            "'use_backend' and 'default_backend' pass it over; its servers are checked",
         ),
         "clitcpka-cnt": Keyword(
             ProxyKeyword(probes("client_keepalive_count"), Side.FRONTEND),

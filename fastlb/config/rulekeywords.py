@@ -46,6 +46,11 @@ def use_server(section: ProxySection, args: Args) -> None:
     section.rules.add_server(args)
 
 
+def force_be_switch(section: ProxySection, args: Args) -> None:
+    """``force-be-switch condition``."""
+    section.rules.add_switch(args)
+
+
 def force_persist(section: ProxySection, args: Args) -> None:
     """``force-persist condition``."""
     section.rules.add_force(args, Action.ACCEPT)
@@ -98,6 +103,11 @@ RULE_KEYWORDS: dict[str, Keyword[ProxyKeyword]] = {
         ProxyKeyword(acl),
         "name sample [flags] [value …]",
         "a name for a test of the connection, for the conditions of rules",
+    ),
+    "force-be-switch": Keyword(
+        ProxyKeyword(force_be_switch, Side.FRONTEND, in_defaults=False),
+        "condition",
+        "who may go to a backend with 'be-unpublished'",
     ),
     "force-persist": Keyword(
         ProxyKeyword(force_persist, Side.BACKEND, in_defaults=False),

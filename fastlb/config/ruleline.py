@@ -39,6 +39,7 @@ class RuleLines:
     sticks: list[Rule] = field(default_factory=list)
     table: TableLine | None = None
     forces: list[Rule] = field(default_factory=list)
+    switches: list[Rule] = field(default_factory=list)
 
     def result(self) -> ProxyRules:
         return ProxyRules(
@@ -55,6 +56,7 @@ class RuleLines:
             tuple(self.sticks),
             self.table,
             tuple(self.forces),
+            tuple(self.switches),
         )
 
     def add_acl(self, args: Args) -> None:
@@ -115,6 +117,12 @@ class RuleLines:
         rule = Rule(Action.USE, condition, args.location, word, pieces)
         _warn_unknown(rule, self.names, args, _NO_ANSWER)
         self._add(self.servers, rule, args)
+
+    def add_switch(self, args: Args) -> None:
+        """``force-be-switch``: for whom a backend that is not published is one like any other."""
+        rule = Rule(Action.ACCEPT, parse_condition(args, self.names, required=True), args.location)
+        _warn_unknown(rule, self.names, args, _NO_ANSWER)
+        self._add(self.switches, rule, args)
 
     def add_force(self, args: Args, action: Action) -> None:
         """``force-persist`` (ACCEPT): for whom a server that rules or tables choose is right though it is down."""

@@ -202,7 +202,8 @@ class TableLine:
 class ProxyRules:
     """All rules of one section, in their order; ``lines`` are they and the ``acl`` lines, as they were read.
 
-    Of ``forces`` the first that holds counts: ACCEPT is ``force-persist``, REJECT ``ignore-persist``.
+    Of ``forces`` the first that holds counts: ACCEPT is ``force-persist``, REJECT ``ignore-persist``. ``switches`` are
+    ``force-be-switch``.
     """
 
     acls: tuple[Acl, ...] = ()
@@ -218,6 +219,7 @@ class ProxyRules:
     sticks: tuple[Rule, ...] = ()
     table: TableLine | None = None
     forces: tuple[Rule, ...] = ()
+    switches: tuple[Rule, ...] = ()
 
 
 NO_RULES = ProxyRules()

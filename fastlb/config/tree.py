@@ -188,6 +188,7 @@ class Settings:
 
     mode: Said[str] | None = None
     disabled: Said[bool] | None = None
+    unpublished: Said[bool] | None = None
     description: Said[str] | None = None
     id: Said[int] | None = None
     guid: Said[str] | None = None

@@ -134,6 +134,7 @@ def _backend(merged: Merged, first_server: int, server_count: int, logs: LogTabl
         redispatch=value_of(settings.redispatch, 0),
         allbackups=value_of(settings.allbackups, False),
         abortonclose=value_of(settings.abortonclose, False),
+        unpublished=value_of(settings.unpublished, False),
         persist_down=value_of(settings.persist_down, False) and not merged.disabled,
         nolinger=value_of(settings.nolinger, False),
         tcp_smart_connect=value_of(settings.tcp_smart_connect, False),

@@ -205,7 +205,8 @@ class Backend:
     every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
     where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``, ``hashing`` is for
     ``source`` and ``hash``. ``disable_on_404`` is for its checks, and for who tracks them.
-    ``persist_down``: whom rules or tables send to a server goes there though it is down.
+    ``persist_down``: whom rules or tables send to a server goes there though it is down. ``unpublished``: no frontend
+    sends here but its own, unless ``force-be-switch`` says so.
     """
 
     name: str
@@ -224,6 +225,7 @@ class Backend:
     allbackups: bool = False
     abortonclose: bool = False
     persist_down: bool = False
+    unpublished: bool = False
     nolinger: bool = False
     tcp_smart_connect: bool = False
     fullconn: int = 0

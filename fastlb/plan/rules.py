@@ -86,7 +86,9 @@ def _ruled(
     frontend: Frontend, proxy: Proxy, compiler: RuleCompiler, names: Names, backends: tuple[Backend, ...]
 ) -> Frontend:
     rules = compiler.frontend(proxy, names.backends[proxy.name] if proxy.has_backend else -1)
-    destination = backends[frontend.backend].rules if frontend.backend >= 0 else NO_BACKEND_RULES
+    default = backends[frontend.backend] if frontend.backend >= 0 else None
+    destination = default.rules if default else NO_BACKEND_RULES
+    hidden = default is not None and default.unpublished and frontend.backend != rules.own_backend
     own = (rules.content, rules.backends)
     theirs = (destination.content, destination.servers, destination.cookie, destination.sticks, destination.forces)
     log = frontend.session_log
@@ -97,7 +99,7 @@ def _ruled(
         data=_shown(log.data, proxy, compiler),
     )
     unique_id = _shown(frontend.unique_id, proxy, compiler)
-    looks = any(found.size for found in (*own, *theirs))
+    looks = hidden or any(found.size for found in (*own, *theirs))
     return replace(frontend, rules=replace(rules, needed=looks), session_log=log, unique_id=unique_id)
 
 

@@ -32,7 +32,7 @@ from fastlb.rules.samples import Names, TestCompiler, captured
 from fastlb.rules.table import Table
 from fastlb.rules.tables import rule_words
 
-_SETS = ("connection", "session", "content", "backends", "servers", "answer", "sticks", "forces")
+_SETS = ("connection", "session", "content", "backends", "servers", "answer", "sticks", "forces", "switches")
 RULE_WORDS = 6
 FindBackend = Callable[[Said[str]], int]
 _VERDICTS: dict[Action, Verdict] = {action: Verdict[action.name] for action in Action if action is not Action.USE}
@@ -65,6 +65,7 @@ class RuleCompiler:
             session=sets["session"],
             content=sets["content"],
             backends=sets["backends"],
+            switches=sets["switches"],
             drops=_drops(proxy.rules) or _drops(inherited),
             reaches=tuple(sorted(self._reached.get(proxy.name, ()))),
             digest=self._digest(proxy),

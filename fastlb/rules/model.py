@@ -36,6 +36,7 @@ class FrontendRules:
     drops: bool = False
     reaches: tuple[int, ...] = ()
     digest: str = ""
+    switches: RuleSet = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
