@@ -23,7 +23,10 @@ cdef void answer_decided(worker_t *w, session_t *s, uint32_t action, bint lost) 
     connect_lasts(w, s)
     if action == RULE_REJECT or action == RULE_DROP:
         inspect_refuse(w, s, action, CAUSE_DENIED_RESPONSE)
-    elif lost:
+        return
+    if s.backend.store_rules.count:
+        stick_answer(w, s)
+    if lost:
         session_dead(w, s, False, False)
     else:
         if action == RULE_CLOSE:

@@ -178,6 +178,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.cookie.offset, row.cookie.size = backend.rules.cookie
     row.stick_rules = _rule_set(backend.rules.sticks)
     row.force_rules = _rule_set(backend.rules.forces)
+    row.store_rules = _rule_set(backend.rules.stores)
     row.name = _name(names, backend.name)
     return (<char *>&row)[:sizeof(row)]
 

@@ -173,7 +173,7 @@ cdef void connect_done(worker_t *w, session_t *s) noexcept nogil:
     if cold.vars != NULL:
         vars_forget(cold.vars, VAR_REQ)
     connect_lasts(w, s)
-    if s.backend.answer_rules.count:
+    if s.backend.answer_rules.count or s.backend.store_rules.count:
         answer_expect(w, s)
     timer_update(w, s)
 

@@ -179,6 +179,7 @@ struct plan_backend {
     struct plan_name cookie; /* of "persist rdp-cookie", within the rules; empty: none */
     struct rule_set stick_rules;
     struct rule_set force_rules;
+    struct rule_set store_rules; /* "stick" rules about what the server says */
     struct plan_name name;
 };
 

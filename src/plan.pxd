@@ -212,6 +212,7 @@ cdef extern from "plan.h" nogil:
         plan_name cookie
         rule_set stick_rules
         rule_set force_rules
+        rule_set store_rules
         plan_name name
 
     ctypedef struct plan_source "struct plan_source":

@@ -74,14 +74,10 @@ cdef bint stick_is_stored(session_t *s, const rule_t *rules, uint64_t stores, ui
     return False
 
 
-cdef void stick_match(look_t *look, session_t *s, const rule_stick *stick) noexcept nogil:
+cdef void stick_match(look_t *look, session_t *s, uint32_t slot, const uint8_t *key, uint32_t size) noexcept nogil:
     # A server that can be reached is right, also with weight 0. What a rule has chosen stays.
-    cdef tables_t *t = tables_now(look.w)
-    cdef uint8_t key[TABLE_KEY_BYTES + 1]
-    cdef uint32_t slot = plan_table_slot(s.plan, stick.table)
-    cdef uint64_t word
+    cdef uint64_t word = stick_exchange(tables_now(look.w), slot, key, size, 0)
     cdef plan_server *server
-    word = stick_exchange(t, slot, key, stick_key(look, stick, table_shape_at(t, slot), key), 0)
     server = stick_server(s, word) if word and s.rules != RULES_PINNED else NULL
     if server != NULL and server_reachable(look.w, s, server):
         look.w.colds[session_index(look.w, s)].pinned = server
@@ -89,32 +85,46 @@ cdef void stick_match(look_t *look, session_t *s, const rule_stick *stick) noexc
 
 
 cdef void stick_choose(look_t *look, session_t *s) noexcept nogil:
-    # All rules are asked, in their order, once and without waiting.
+    # All rules are asked, in their order, once and without waiting. What is no key leaves it to the rules below.
     cdef rule_set set = s.backend.stick_rules
     cdef const rule_t *rules = <const rule_t *>(plan_rules(s.plan) + set.offset)
     cdef cold_t *cold = &look.w.colds[session_index(look.w, s)]
+    cdef tables_t *t = tables_now(look.w)
+    cdef uint8_t key[TABLE_KEY_BYTES + 1]
     cdef const rule_stick *stick
-    cdef uint32_t i
+    cdef uint32_t i, slot, size
     look.final = 1
     cold.stick_stores = 0
     for i in range(set.count):
         stick = <const rule_stick *>(plan_rules(s.plan) + rules[i].argument)
-        if stick_is_stored(s, rules, cold.stick_stores, stick.table) or rule_answer(look, &rules[i]) != ANSWER_YES:
+        if stick.flags & STICK_STORE and stick_is_stored(s, rules, cold.stick_stores, stick.table):
+            continue
+        if rule_answer(look, &rules[i]) != ANSWER_YES:
+            continue
+        slot = plan_table_slot(s.plan, stick.table)
+        size = stick_key(look, stick, table_shape_at(t, slot), key)
+        if size == 0:
             continue
         if stick.flags & STICK_MATCH:
-            stick_match(look, s, stick)
+            stick_match(look, s, slot, key, size)
         if stick.flags & STICK_STORE:
             cold.stick_stores |= <uint64_t>1 << i
+
+
+cdef bint stick_put(look_t *look, session_t *s, const rule_stick *stick) noexcept nogil:
+    # The session's server under the key that the rule finds. False: it finds none.
+    cdef tables_t *t = tables_now(look.w)
+    cdef uint8_t key[TABLE_KEY_BYTES + 1]
+    cdef uint32_t slot = plan_table_slot(s.plan, stick.table)
+    cdef uint32_t size = stick_key(look, stick, table_shape_at(t, slot), key)
+    stick_exchange(t, slot, key, size, <uint64_t>(s.target.slot + 1) << 32 | s.target.id)
+    return size != 0
 
 
 cdef void stick_store(worker_t *w, session_t *s) noexcept nogil:
     # It is connected: nothing of what the client has sent has been taken yet, so the samples are what they were.
     cdef const rule_t *rules = <const rule_t *>(plan_rules(s.plan) + s.backend.stick_rules.offset)
     cdef uint64_t stores = w.colds[session_index(w, s)].stick_stores
-    cdef tables_t *t = tables_now(w)
-    cdef uint8_t key[TABLE_KEY_BYTES + 1]
-    cdef const rule_stick *stick
-    cdef uint32_t slot
     cdef look_t look
     if stores == 0 or s.target.non_stick:
         return
@@ -123,8 +133,29 @@ cdef void stick_store(worker_t *w, session_t *s) noexcept nogil:
     inspect_peek(w, s, &s.client, &look)
     look.final = 1
     while stores:
-        stick = <const rule_stick *>(plan_rules(s.plan) + rules[count_trailing_zeros(stores)].argument)
+        stick_put(&look, s, <const rule_stick *>(plan_rules(s.plan) + rules[count_trailing_zeros(stores)].argument))
         stores &= stores - 1
-        slot = plan_table_slot(s.plan, stick.table)
-        stick_exchange(t, slot, key, stick_key(&look, stick, table_shape_at(t, slot), key),
-                       <uint64_t>(s.target.slot + 1) << 32 | s.target.id)
+
+
+cdef void stick_answer(worker_t *w, session_t *s) noexcept nogil:
+    # "stick store-response", once the server has said what the rules wait for: of those of one table the first that
+    # applies and finds a key.
+    cdef rule_set set = s.backend.store_rules
+    cdef const rule_t *rules = <const rule_t *>(plan_rules(s.plan) + set.offset)
+    cdef const rule_stick *stick
+    cdef uint64_t stores = 0
+    cdef look_t look
+    cdef uint32_t i
+    if s.target.non_stick:
+        return
+    look_begin(&look, w, s.plan, s.frontend, s.client.fd)
+    look_of(&look, s)
+    look.answer = 1
+    inspect_peek(w, s, &s.server, &look)
+    look.final = 1
+    for i in range(set.count):
+        stick = <const rule_stick *>(plan_rules(s.plan) + rules[i].argument)
+        if stick_is_stored(s, rules, stores, stick.table) or rule_answer(&look, &rules[i]) != ANSWER_YES:
+            continue
+        if stick_put(&look, s, stick):
+            stores |= <uint64_t>1 << i

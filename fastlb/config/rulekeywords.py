@@ -64,7 +64,7 @@ def ignore_persist(section: ProxySection, args: Args) -> None:
 
 
 def stick(section: ProxySection, args: Args) -> None:
-    """``stick on|match|store-request sample``."""
+    """``stick on|match|store-request|store-response sample``."""
     section.rules.add_stick(args)
 
 
@@ -121,7 +121,7 @@ RULE_KEYWORDS: dict[str, Keyword[ProxyKeyword]] = {
     ),
     "stick": Keyword(
         ProxyKeyword(stick, Side.BACKEND, in_defaults=False),
-        "on|match|store-request sample [table name] [condition]",
+        "on|match|store-request|store-response sample [table name] [condition]",
         "a client that comes back goes to the server that it had",
     ),
     "stick-table": Keyword(

@@ -15,7 +15,15 @@ from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Acl, Action, Assign, Condition, Piece, ProxyRules, Rule, Sample, TableLine, Test
 from fastlb.config.samples import parse_sample_in
-from fastlb.config.tableline import MAX_STICKS, TABLE_ACTIONS, parse_stick, parse_stick_table, parse_use
+from fastlb.config.tableline import (
+    COUNT_ACTIONS,
+    MAX_STICKS,
+    STORE_ANSWER,
+    TABLE_ACTIONS,
+    parse_stick,
+    parse_stick_table,
+    parse_use,
+)
 from fastlb.config.variables import parse_assign, split_call
 
 MAX_RULES = 10_000
@@ -40,6 +48,7 @@ class RuleLines:
     table: TableLine | None = None
     forces: list[Rule] = field(default_factory=list)
     switches: list[Rule] = field(default_factory=list)
+    stores: list[Rule] = field(default_factory=list)
 
     def result(self) -> ProxyRules:
         return ProxyRules(
@@ -57,6 +66,7 @@ class RuleLines:
             self.table,
             tuple(self.forces),
             tuple(self.switches),
+            tuple(self.stores),
         )
 
     def add_acl(self, args: Args) -> None:
@@ -133,10 +143,11 @@ class RuleLines:
     def add_stick(self, args: Args) -> None:
         """``stick on SAMPLE`` and its halves: a client that comes back gets the server it had."""
         rule = parse_stick(args, self.names)
-        _warn_unknown(rule, self.names, args, _NO_ANSWER)
-        if len(self.sticks) >= MAX_STICKS:
+        answer = rule.use is not None and rule.use.flags == STORE_ANSWER
+        _warn_unknown(rule, self.names, args, _NO_REQUEST if answer else _NO_ANSWER)
+        if len(self.sticks) + len(self.stores) >= MAX_STICKS:
             raise ConfigError(args.location, f"a section cannot have more than {MAX_STICKS} 'stick' rules")
-        self._add(self.sticks, rule, args)
+        self._add(self.stores if answer else self.sticks, rule, args)
 
     def set_table(self, args: Args) -> None:
         """``stick-table …``: one for each section."""
@@ -298,6 +309,7 @@ ANSWER_ACTIONS: KeywordTable[Action] = KeywordTable(
         "silent-drop": Keyword(Action.DROP, "[condition]", "end the session without a word to the client"),
         **_VARIABLES,
         **RESPONSE_ACTS,
+        **COUNT_ACTIONS,
     },
     not_yet=known.RULE_NOT_YET,
     not_yet_prefixes=known.RULE_NOT_YET_PREFIXES,

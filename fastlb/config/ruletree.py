@@ -203,7 +203,7 @@ class ProxyRules:
     """All rules of one section, in their order; ``lines`` are they and the ``acl`` lines, as they were read.
 
     Of ``forces`` the first that holds counts: ACCEPT is ``force-persist``, REJECT ``ignore-persist``. ``switches`` are
-    ``force-be-switch``.
+    ``force-be-switch``, ``stores`` the ``stick`` rules about what the server says.
     """
 
     acls: tuple[Acl, ...] = ()
@@ -220,6 +220,7 @@ class ProxyRules:
     table: TableLine | None = None
     forces: tuple[Rule, ...] = ()
     switches: tuple[Rule, ...] = ()
+    stores: tuple[Rule, ...] = ()
 
 
 NO_RULES = ProxyRules()

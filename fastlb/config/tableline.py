@@ -211,7 +211,7 @@ def _with_value(use: TableUse, args: Args) -> TableUse:
     return replace(use, sample=sample)
 
 
-MATCH, STORE = 1, 2
+MATCH, STORE, STORE_ANSWER = 1, 2, 4
 STICKS: KeywordTable[int] = KeywordTable(
     "'stick' rule",
     {
@@ -220,18 +220,14 @@ STICKS: KeywordTable[int] = KeywordTable(
         ),
         "match": Keyword(MATCH, "sample [table name] [condition]", "the first half: looks the client up"),
         "store-request": Keyword(STORE, "sample [table name] [condition]", "the second half: stores the server"),
+        "store-response": Keyword(
+            STORE_ANSWER, "sample [table name] [condition]", "stores the server under what it has said"
+        ),
     },
-    not_yet=words("store-response"),
     prefix="stick ",
 )
 
-TABLE_ACTIONS: dict[str, Keyword[Action]] = {
-    **{
-        f"track-sc{n}": Keyword(
-            Action.TRACK, "sample [table name] [condition]", "count the connection in a stick table until it ends"
-        )
-        for n in range(TRACKS)
-    },
+COUNT_ACTIONS: dict[str, Keyword[Action]] = {
     "sc-inc-gpc0": Keyword(Action.COUNT, "(track) [condition]", "increment gpc0 of what is tracked"),
     "sc-inc-gpc1": Keyword(Action.COUNT, "(track) [condition]", "increment gpc1 of what is tracked"),
     "sc-inc-gpc": Keyword(Action.COUNT, "(index,track) [condition]", "increment a counter of what is tracked"),
@@ -240,4 +236,13 @@ TABLE_ACTIONS: dict[str, Keyword[Action]] = {
     ),
     "sc-set-gpt0": Keyword(Action.COUNT, "(track) number|sample [condition]", "set gpt0 of what is tracked"),
     "sc-set-gpt": Keyword(Action.COUNT, "(index,track) number|sample [condition]", "set a number of what is tracked"),
+}
+TABLE_ACTIONS: dict[str, Keyword[Action]] = {
+    **{
+        f"track-sc{n}": Keyword(
+            Action.TRACK, "sample [table name] [condition]", "count the connection in a stick table until it ends"
+        )
+        for n in range(TRACKS)
+    },
+    **COUNT_ACTIONS,
 }

@@ -29,7 +29,7 @@ def plan_tables(roles: Roles, report: Report) -> tuple[StickTable, ...]:
 
 
 def _stuck_to(proxy: Proxy) -> Iterator[str]:
-    for rule in proxy.rules.sticks:
+    for rule in (*proxy.rules.sticks, *proxy.rules.stores):
         if rule.use is not None:
             yield rule.use.table.text if rule.use.table else proxy.name
 

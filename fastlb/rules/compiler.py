@@ -32,7 +32,9 @@ from fastlb.rules.samples import Names, TestCompiler, captured
 from fastlb.rules.table import Table
 from fastlb.rules.tables import rule_words
 
-_SETS = ("connection", "session", "content", "backends", "servers", "answer", "sticks", "forces", "switches")
+_SETS = (
+    "connection", "session", "content", "backends", "servers", "answer", "sticks", "forces", "switches", "stores",
+)  # fmt: skip
 RULE_WORDS = 6
 FindBackend = Callable[[Said[str]], int]
 _VERDICTS: dict[Action, Verdict] = {action: Verdict[action.name] for action in Action if action is not Action.USE}
@@ -82,6 +84,7 @@ class RuleCompiler:
             servers=sets["servers"],
             sticks=sets["sticks"],
             forces=sets["forces"],
+            stores=sets["stores"],
             answer_ms=proxy.rules.answer_delay_ms or inherited.answer_delay_ms,
             answer=sets["answer"],
             drops=_drops(proxy.rules) or _drops(inherited),

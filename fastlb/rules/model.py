@@ -59,6 +59,7 @@ class BackendRules:
     drops: bool = False
     digest: str = ""
     forces: RuleSet = EMPTY
+    stores: RuleSet = EMPTY
 
 
 NO_FRONTEND_RULES = FrontendRules()

@@ -50,7 +50,12 @@ ELSEWHERE = {
         "### Variables",
         "### Limits for each client",
     ),
-    "actions of 'tcp-response' rules": ("## Rules", "### What rules change", "### Variables"),
+    "actions of 'tcp-response' rules": (
+        "## Rules",
+        "### What rules change",
+        "### Variables",
+        "### Limits for each client",
+    ),
     "samples": ("### Conditions of rules", "### Limits for each client"),
     "converters of samples": ("### Converters and maps", "### Limits for each client"),
     "words of 'stick-table'": ("## Stick tables",),

@@ -48,6 +48,11 @@ stick on src table t|stick on src|stick on src table nosuch|stick match src tabl
 stick store-request src table t unless TRUE|stick on|stick|stick nosuch src|stick on src_port table i
 stick on req.ssl_sni table x|stick on nosuch table t|server y 127.0.0.1:81 non-stick|default-server non-stick
 stick on dst,ipmask(24) table t
+stick store-response src table t|stick store-response res.payload(0,4) table x
+stick store-response req.payload(0,4) table x
+stick store-response|tcp-response content sc-inc-gpc0(0)|tcp-response content sc-inc-gpc(1,0) if TRUE
+tcp-response content sc-set-gpt0(0) 5|tcp-response content sc-set-gpt0(0) req.len|tcp-response content sc-inc-gpc(1)
+tcp-response content track-sc0 src table t
 """
 # What nobody can mean, an address that is a number by itself, and words for peers.
 STRICTER = """

@@ -4,6 +4,8 @@ import itertools
 import os
 import signal
 
+import pytest
+
 from .harness.client import connect, read_exactly, reset, who
 from .harness.launch import BASE
 from .harness.processes import alive
@@ -176,3 +178,60 @@ def test_a_reload_keeps_what_is_known_and_a_death_gives_back_what_was_held(fastl
     assert last, "its type, size or counters have changed"
     for client in [*clients, *fresh, last]:
         client.close()
+
+
+def test_what_the_server_says(balancer, peer, ports):
+    """It is stored, and counted; a 'stick' rule that finds no key leaves it to the next one."""
+    one, two = peer("hold", "one"), peer("hold", "two")
+    learn, count, fallback = ports.take(), ports.take(), ports.take()
+    balancer.start(f"""{BASE}
+    listen learn
+        bind 127.0.0.1:{learn}
+        stick-table type string len 3 size 10
+        tcp-request inspect-delay 15s
+        tcp-request content accept if {{ req.len ge 3 }}
+        tcp-response inspect-delay 15s
+        tcp-response content accept if {{ res.len ge 3 }}
+        stick match req.payload(0,3)
+        stick store-response res.payload(0,99)
+        stick store-response res.payload(0,3) unless FALSE
+        stick store-response res.payload(1,3)
+        server one {one}
+        server two {two}
+    listen count
+        bind 127.0.0.1:{count}
+        stick-table type ip size 10 store gpc0
+        tcp-request connection reject if {{ src_get_gpc0 ge 2 }}
+        tcp-request content track-sc0 src
+        tcp-response inspect-delay 15s
+        tcp-response content sc-inc-gpc0(0) if {{ res.payload(0,3) -m str one }}
+        tcp-response content accept if {{ res.len ge 3 }}
+        server one {one}
+    listen fallback
+        bind 127.0.0.1:{fallback}
+        stick-table type string len 20 size 10
+        tcp-request inspect-delay 15s
+        tcp-request content accept if {{ req.len ge 1 }}
+        stick store-request req.payload(0,4)
+        stick match src
+        stick store-request src
+        server one {one}
+        server two {two}
+    """)
+
+    def said(port, data, last=2):
+        with connect(("127.0.0.1", port), f"127.0.0.{last}") as client:
+            client.sendall(data)
+            return read_exactly(client, 3).decode()
+
+    assert sorted(said(learn, b"???") for _ in range(2)) == ["one", "two"]
+    for name in ("one", "two", "two", "one"):
+        assert said(learn, name.encode()) == name
+    assert sorted(said(learn, b"ne\n") for _ in range(2)) == ["one", "two"], "one rule of a table stores"
+    for _ in range(2):
+        assert said(count, b"") == "one"
+    with pytest.raises(ConnectionResetError):
+        said(count, b"")
+    assert said(count, b"", 3) == "one"
+    assert len({said(fallback, b"?", 5) for _ in range(4)}) == 1, "by its address"
+    assert len({said(fallback, b"long") for _ in range(2)}) == 2, "not stored under its address"
