@@ -45,9 +45,17 @@ cdef void act_priority(look_t *look, uint32_t action, int64_t number) noexcept n
         cold.priority_offset_ms = <int32_t>max(-PRIORITY_OFFSETS, min(number, PRIORITY_OFFSETS))
 
 
+cdef void act_retries(look_t *look, int64_t number) noexcept nogil:
+    # What is beyond the limits changes nothing, as in HAProxy.
+    if 0 <= number <= RETRIES_LIMIT:
+        look.w.colds[session_index(look.w, look.session)].retries = <uint8_t>(number + 1)
+
+
 cdef void act_value(look_t *look, uint32_t action, value_t *v) noexcept nogil:
     if action == RULE_SET_CLASS or action == RULE_SET_OFFSET:
         act_priority(look, action, v.number)
+    elif action == RULE_SET_RETRIES:
+        act_retries(look, v.number)
     elif action == RULE_SET_SRC or action == RULE_SET_SRC_PORT:
         act_source(look, action, v)
     else:

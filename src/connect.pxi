@@ -74,6 +74,12 @@ cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
     timer_update(w, s)
 
 
+cdef uint32_t connect_retries(worker_t *w, session_t *s) noexcept nogil:
+    # Attempts that it may have after the first.
+    cdef uint8_t said = w.colds[session_index(w, s)].retries
+    return said - 1 if said else s.backend.retries
+
+
 cdef bint connect_redispatches(worker_t *w, session_t *s) noexcept nogil:
     # HAProxy manual, "option redispatch": n > 0 is every n-th retry; -1 the last one, but at once where the algorithm
     # may choose another server anyway. A server that has gone down meanwhile is left without the option, unless
@@ -90,7 +96,7 @@ cdef bint connect_redispatches(worker_t *w, session_t *s) noexcept nogil:
         return False
     if interval > 0:
         return s.attempts % interval == 0
-    return not (pinned or balance_is_hashed(s.backend)) or s.attempts == s.backend.retries
+    return not (pinned or balance_is_hashed(s.backend)) or s.attempts == connect_retries(w, s)
 
 
 cdef void connect_count_failure(worker_t *w, session_t *s, int error, bint timed_out) noexcept nogil:
@@ -139,7 +145,7 @@ cdef void connect_failed(worker_t *w, session_t *s, int error, bint timed_out) n
         log_addresses(w, s)
     session_close_end(&s.server, True)
     s.state = SESSION_WAITING
-    if s.attempts > s.backend.retries:
+    if s.attempts > connect_retries(w, s):
         session_close(w, s, connect_cause(error, timed_out))
         return
     if connect_redispatches(w, s):

@@ -14,7 +14,7 @@ enum rule_action { RULE_ACCEPT = 0, RULE_REJECT = 1, RULE_USE = 2, RULE_USE_NAME
                    RULE_CLOSE = 5, RULE_SET_VAR = 80, RULE_SET_FORMAT = 81, RULE_CAPTURE = 82,
                    RULE_UNSET_VAR = 83, RULE_SET_CLASS = 90, RULE_SET_OFFSET = 91, RULE_SET_SRC = 92,
                    RULE_SET_SRC_PORT = 93, RULE_SET_DST = 94, RULE_SET_DST_PORT = 95, RULE_SET_TOS = 96,
-                   RULE_SET_LOG_LEVEL = 97, RULE_EXPECT_PROXY = 98,
+                   RULE_SET_LOG_LEVEL = 97, RULE_EXPECT_PROXY = 98, RULE_SET_RETRIES = 89,
                    RULE_LATER = 0xff };
 /* Actions from this one on do something, and the next rule is asked. */
 #define RULE_GOES_ON 64

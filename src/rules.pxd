@@ -25,6 +25,7 @@ cdef extern from "rules.h" nogil:
         RULE_SET_DST_PORT
         RULE_SET_TOS
         RULE_EXPECT_PROXY
+        RULE_SET_RETRIES
         VAR_CAPTURE_SHIFT
         RULE_GOES_ON
         VAR_SCOPE

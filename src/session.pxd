@@ -166,6 +166,7 @@ ctypedef struct cold_t:
     plan_bind *bind       # where it was accepted
     plan_server *avoid    # the server that failed, for a redispatch
     plan_server *pinned   # the server that a rule chose
+    uint8_t retries       # 1 + those that a rule has set; 0: the backend's
     uint8_t forced        # "force-persist": that one is right though it is down, and no other is tried
     vars_t *vars          # NULL until a rule sets one
     int16_t priority_class  # in the queue: lower ones first, whenever they came

@@ -16,6 +16,7 @@ from fastlb.config.units import UnitError, parse_integer
 
 LOG_LEVELS = (*LEVELS, "silent")
 MAX_CAPTURED = 1024
+MAX_RETRIES = 100
 
 _OF_SOCKETS = {
     "set-tos": Keyword(Action.SET_TOS, "0-255 [condition]", "the TOS byte of packets to the client"),
@@ -28,6 +29,9 @@ REQUEST_ACTS = {
     "capture": Keyword(Action.CAPTURE, "sample len n [condition]", "keep what a sample gives for the log ('%hr')"),
     "expect-proxy": Keyword(Action.EXPECT_PROXY, "layer4 [condition]", "the connection must begin with a PROXY header"),
     **_OF_LOGS,
+    "set-retries": Keyword(
+        Action.SET_RETRIES, "0-100|sample [condition]", "attempts after the first one that could not connect"
+    ),
     "set-priority-class": Keyword(Action.SET_CLASS, "sample [condition]", "lower ones go first out of a queue"),
     "set-priority-offset": Keyword(
         Action.SET_OFFSET, "sample [condition]", "its place in a queue is that of one who came so many ms later"
@@ -44,7 +48,7 @@ _NAMES = ("set-src", "set-src-port", "set-dst", "set-dst-port")
 _PLACES = {
     "connection": ("expect-proxy", *_OF_SOCKETS),
     "session": (*_OF_SOCKETS, *_NAMES),
-    "content": (*RESPONSE_ACTS, "capture", "set-priority-class", "set-priority-offset", *_NAMES),
+    "content": (*RESPONSE_ACTS, "capture", "set-priority-class", "set-priority-offset", "set-retries", *_NAMES),
     "answer": tuple(RESPONSE_ACTS),
 }
 
@@ -82,6 +86,14 @@ def _tos(args: Args) -> Assign:
         raise ConfigError(word.location, f"{quote(word.text)} is no number within 0 and 255") from None
 
 
+def _retries(args: Args) -> Assign:
+    """A number is as good as the sample that gives it."""
+    word = args.peek()
+    if word is None or not word.text.lstrip("-").isdigit():
+        return _sample(Kind.INTEGER)(args)
+    return Assign("", sample=parse_sample(word._replace(text=f"int({args.integer(0, MAX_RETRIES)})"), args.report))
+
+
 def _log_level(args: Args) -> Assign:
     word = args.one_of(LOG_LEVELS, "log level")
     return Assign("", number=1 + LOG_LEVELS.index(word.text))
@@ -111,4 +123,5 @@ _PARSERS: dict[Action, Callable[[Args], Assign]] = {
     Action.SET_TOS: _tos,
     Action.SET_LOG_LEVEL: _log_level,
     Action.EXPECT_PROXY: _expect_proxy,
+    Action.SET_RETRIES: _retries,
 }

@@ -36,8 +36,8 @@ CONVERTER_NOT_YET = words(
 )
 CONVERTER_NOT_YET_PREFIXES = ("map_", "table_", "ip.", "tcp.", "eth.")
 RULE_NOT_YET = words(
-    """do-log do-resolve expect-netscaler-cip set-bandwidth-limit set-bc-mark set-bc-tos set-fc-mark set-mark set-nice
-    set-retries"""
+    """do-log do-resolve expect-netscaler-cip set-bandwidth-limit set-bc-mark set-bc-tos set-fc-mark set-mark
+    set-nice"""
 )
 RULE_NOT_YET_PREFIXES = ("do-resolve", "sc-", "set-", "track-sc")
 RULE_REFUSED = {

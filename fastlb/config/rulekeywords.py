@@ -73,6 +73,10 @@ def stick_table(section: ProxySection, args: Args) -> None:
     section.rules.set_table(args)
 
 
+# Actions that one side alone may have.
+_SIDES = {"capture": Side.FRONTEND, "set-retries": Side.BACKEND}
+
+
 def tcp_request(section: ProxySection, args: Args) -> None:
     """``tcp-request``, and what kind of rule follows."""
     _check_place(section, args)
@@ -83,9 +87,10 @@ def tcp_request(section: ProxySection, args: Args) -> None:
         message = f"{quote(args.said)} is not allowed in {section.title}"
         raise ConfigError(word.location, message, f"it belongs in {PLACES[Side.FRONTEND]}")
     action = args.peek()
-    if action is not None and action.text == "capture" and not section.side & Side.FRONTEND:
-        message = f"'capture' is not allowed in {section.title}"
-        raise ConfigError(action.location, message, f"it belongs in {PLACES[Side.FRONTEND]}")
+    side = _SIDES.get(action.text, Side.BOTH) if action is not None else Side.BOTH
+    if action is not None and (not section.side & side or (side is Side.BACKEND and section.kind == "defaults")):
+        message = f"{quote(action.text)} is not allowed in {section.title}"
+        raise ConfigError(action.location, message, f"it belongs in {PLACES[side]}")
     add(section.rules, args)
 
 

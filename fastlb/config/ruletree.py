@@ -121,6 +121,7 @@ class Action(Enum):
     SET_TOS = "set-tos"
     SET_LOG_LEVEL = "set-log-level"
     EXPECT_PROXY = "expect-proxy"
+    SET_RETRIES = "set-retries"
     USE = "use"
     TRACK = "track"
     COUNT = "count"

@@ -242,6 +242,7 @@ class Verdict(IntEnum):
     SET_TOS = 96
     SET_LOG_LEVEL = 97
     EXPECT_PROXY = 98
+    SET_RETRIES = 89
 
 
 NO_INDEX = 0xFFFFFFFF

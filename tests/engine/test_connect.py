@@ -6,8 +6,10 @@ import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 from engine_peers import echo, say
+from engine_tables import plan_of
 from engine_workers import make_plan, running, session_log, wait_until
 
 
@@ -46,6 +48,30 @@ def test_without_redispatch_the_same_server_is_tried_again_after_a_pause(serve) 
         assert re.fullmatch(
             r"127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] fe be/s0 \d+/-1/\d+ 0 SC 1/1/0/0/2 0/0", line
         ), line
+
+
+def test_rules_say_how_often_a_server_is_tried(tmp_path: Path) -> None:
+    plan = plan_of(
+        tmp_path,
+        f"""
+listen l
+ bind 127.0.0.1:1
+ timeout connect 50ms
+ retries 2
+ tcp-request content set-retries 0 if {{ src 127.0.0.2 }}
+ tcp-request content set-retries src_port,mul(0),add(1) if {{ src 127.0.0.3 }}
+ tcp-request content set-retries src_port,mul(0),add(101)
+ server s 127.0.0.1:{closed_port()}
+""",
+    )
+    attempts = []
+    with running(plan) as workers:
+        for last in (2, 3, 4):
+            before = workers.server(0)["connect_errors_total"]
+            with socket.create_connection(("127.0.0.1", workers.port), 20, (f"127.0.0.{last}", 0)) as client:
+                assert client.recv(1) == b""
+            attempts.append(workers.server(0)["connect_errors_total"] - before)
+    assert attempts == [1, 2, 3], "what is beyond 100 changes nothing"
 
 
 def test_a_server_that_is_back_before_the_last_retry_serves(serve) -> None:
