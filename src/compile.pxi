@@ -121,6 +121,7 @@ cdef bytes _frontend_row(frontend, process, uint32_t slot, bint numbered, pieces
     row.data = _line(frontend.session_log.data, pieces, names)
     row.client_hs_ms = frontend.client_hs_ms or frontend.client_ms
     row.name = _name(names, frontend.name)
+    row.id = frontend.number
     return (<char *>&row)[:sizeof(row)]
 
 
@@ -180,6 +181,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.force_rules = _rule_set(backend.rules.forces)
     row.store_rules = _rule_set(backend.rules.stores)
     row.name = _name(names, backend.name)
+    row.id = backend.number
     return (<char *>&row)[:sizeof(row)]
 
 
@@ -264,6 +266,8 @@ cdef bytes _bind_row(bind, slot, names):
     row.slot = NO_INDEX if slot is None else <uint32_t>slot
     row.flags = (BIND_ACCEPT_PROXY if bind.accept_proxy else 0) | (BIND_KEEPS_FIELDS if bind.keeps_fields else 0)
     row.name = _name(names, bind.label)
+    row.said = _name(names, bind.name or "")
+    row.id = bind.number
     return (<char *>&row)[:sizeof(row)]
 
 

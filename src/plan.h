@@ -110,6 +110,8 @@ struct plan_bind {
     uint32_t flags;
     uint32_t slot; /* of a frontend, to count its own connections where it limits them; or NO_INDEX */
     struct plan_name name; /* in log lines */
+    struct plan_name said; /* its "name", or empty */
+    uint32_t id;
 };
 
 struct plan_frontend {
@@ -132,6 +134,7 @@ struct plan_frontend {
     struct plan_line unique_id;
     struct rule_set switch_rules;
     struct plan_name name;
+    uint32_t id;
 };
 
 enum { HASH_SRC = 0, HASH_DST = 1, HASH_SRC_PORT = 2, HASH_DST_PORT = 3, HASH_SAMPLE = 4 };
@@ -181,6 +184,7 @@ struct plan_backend {
     struct rule_set force_rules;
     struct rule_set store_rules; /* "stick" rules about what the server says */
     struct plan_name name;
+    uint32_t id;
 };
 
 #define SERVER_SOURCE 1u

@@ -154,6 +154,8 @@ cdef extern from "plan.h" nogil:
         uint32_t flags
         uint32_t slot
         plan_name name
+        plan_name said
+        uint32_t id
 
     ctypedef struct plan_frontend "struct plan_frontend":
         uint32_t slot
@@ -175,6 +177,7 @@ cdef extern from "plan.h" nogil:
         plan_line unique_id
         rule_set switch_rules
         plan_name name
+        uint32_t id
 
     ctypedef struct plan_hash "struct plan_hash":
         uint32_t fetch
@@ -214,6 +217,7 @@ cdef extern from "plan.h" nogil:
         rule_set force_rules
         rule_set store_rules
         plan_name name
+        uint32_t id
 
     ctypedef struct plan_source "struct plan_source":
         uint32_t address_size

@@ -66,6 +66,15 @@ enum rule_fetch {
     FETCH_SERVER_PORT = 155,
     FETCH_REDISPATCHED = 156,
     FETCH_SHOWN = 157, /* PIECE_…: what log lines show of a session, as it is now */
+    FETCH_FRONTEND_ID = 160, /* up to 168: surroundings.pxi */
+    FETCH_FRONTEND_NAME = 161,
+    FETCH_FRONTEND_DEFAULT = 162,
+    FETCH_BACKEND_ID = 163,
+    FETCH_BACKEND_NAME = 164,
+    FETCH_SERVER_ID = 165,
+    FETCH_SERVER_NAME = 166,
+    FETCH_SOCKET_ID = 167,
+    FETCH_SOCKET_NAME = 168,
 };
 
 /* Variables: 4 times their number, and the scope. */

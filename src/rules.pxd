@@ -85,6 +85,15 @@ cdef extern from "rules.h" nogil:
         FETCH_SERVER_PORT
         FETCH_REDISPATCHED
         FETCH_SHOWN
+        FETCH_FRONTEND_ID
+        FETCH_FRONTEND_NAME
+        FETCH_FRONTEND_DEFAULT
+        FETCH_BACKEND_ID
+        FETCH_BACKEND_NAME
+        FETCH_SERVER_ID
+        FETCH_SERVER_NAME
+        FETCH_SOCKET_ID
+        FETCH_SOCKET_NAME
 
     enum:
         MATCH_FOUND

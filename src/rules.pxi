@@ -119,6 +119,7 @@ cdef void look_of(look_t *look, session_t *s) noexcept nogil:
     look.tracks = cold.tracks
     look.tracked = &s.tracked
     look.index = index
+    look.bind = cold.bind
     look_from(look, cold)
 
 
@@ -130,6 +131,7 @@ cdef bint rules_admit(worker_t *w, listener_t *listener, int fd, sockaddr_storag
     look_begin(&look, w, listener.plan, listener.frontend, fd)
     cold_address(&cold, peer)
     look_from(&look, &cold)
+    look.bind = listener.bind
     look.vars = &w.arriving_vars
     arrival_look(&look, w)
     verdict = rules_verdict(&look, listener.frontend.connection_rules)

@@ -201,6 +201,8 @@ cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noex
         return fetch_header(look, sample, v)
     if FETCH_CLIENT_TCP <= fetch <= FETCH_SHOWN:
         return fetch_connection(look, sample, v)
+    if FETCH_FRONTEND_ID <= fetch <= FETCH_SOCKET_NAME:
+        return fetch_surroundings(look, sample, v)
     if FETCH_TABLE <= fetch < FETCH_OF_ANSWER:
         return fetch_table(look, sample, v)
     if fetch >= FETCH_OF_ANSWER or FETCH_RDP_COOKIE <= fetch <= FETCH_PAYLOAD_LV:

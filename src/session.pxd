@@ -353,6 +353,7 @@ ctypedef struct look_t:
     worker_t *w
     plan_t *plan
     plan_frontend *frontend
+    plan_bind *bind       # where it was accepted, or NULL
     session_t *session    # NULL before there is one
     int fd
     uint16_t family       # of the client

@@ -15,6 +15,7 @@ from fastlb.config.keywords import Keyword, KeywordTable
 from fastlb.config.lexer import Word
 from fastlb.config.ruletree import Acl, Action, Assign, Condition, Piece, ProxyRules, Rule, Sample, TableLine, Test
 from fastlb.config.samples import parse_sample_in
+from fastlb.config.surroundings import OF_BACKEND, OF_SERVER
 from fastlb.config.tableline import (
     COUNT_ACTIONS,
     MAX_STICKS,
@@ -215,23 +216,32 @@ def _piece(word: Word, opening: int, here: Word, pieces: list[Piece], args: Args
 
 
 class _Unknown(NamedTuple):
-    """What a kind of rule cannot know: what the client says, what the server says, in whose words, and a hint."""
+    """What a kind of rule cannot know: what the client says, what the server says, in whose words, and a hint.
+
+    ``names``: fetches whose section or server is chosen later.
+    """
 
     content: bool
     answer: bool
     when: str
     hint: str
+    names: frozenset[str] = frozenset()
+
+    def includes(self, sample: Sample) -> bool:
+        """Whether it cannot know this."""
+        missing = (self.content and sample.content) or (self.answer and (sample.answer or sample.server))
+        return missing or sample.fetch.name in self.names
 
 
-_NOTHING_YET = _Unknown(True, True, "when a client connects", "use 'tcp-request content'")
-_NO_ANSWER = _Unknown(False, True, "before the server has spoken", "use 'tcp-response content'")
+_NOTHING_YET = _Unknown(True, True, "when a client connects", "use 'tcp-request content'", OF_BACKEND | OF_SERVER)
+_NO_ANSWER = _Unknown(False, True, "before the server has spoken", "use 'tcp-response content'", OF_SERVER)
 _NO_REQUEST = _Unknown(True, False, "when the server speaks", "use 'tcp-request content'")
 
 
 def _warn_unknown(rule: Rule, names: dict[str, list[Test]], args: Args, unknown: _Unknown) -> None:
     """What is not there: HAProxy loads this, and the test never holds."""
     for sample in [test.sample for test in _tests(rule.condition, names)]:
-        if _is_missing(sample, unknown) and not (sample.fetch.name == "wait_end" and unknown is _NO_REQUEST):
+        if unknown.includes(sample) and not (sample.fetch.name == "wait_end" and unknown is _NO_REQUEST):
             message = f"{quote(sample.fetch.name)} is unknown {unknown.when}: this never holds"
             args.report.warning(args.location, message, _hint(sample, unknown))
     if rule.assign:
@@ -240,17 +250,13 @@ def _warn_unknown(rule: Rule, names: dict[str, list[Test]], args: Args, unknown:
         _check_sample(rule.use.sample, unknown)
 
 
-def _is_missing(sample: Sample, unknown: _Unknown) -> bool:
-    return (unknown.content and sample.content) or (unknown.answer and (sample.answer or sample.server))
-
-
 def _hint(sample: Sample, unknown: _Unknown) -> str:
     return (_NO_ANSWER if sample.answer or sample.server else unknown).hint
 
 
 def _check_sample(sample: Sample, unknown: _Unknown) -> None:
     """Of an action. HAProxy does not load this."""
-    if _is_missing(sample, unknown):
+    if unknown.includes(sample):
         message = f"{quote(sample.fetch.name)} is unknown {unknown.when}"
         raise ConfigError(sample.fetch.location, message, _hint(sample, unknown))
 

@@ -17,6 +17,7 @@ from fastlb.config.samplekinds import GIVES, as_kind, can_be
 from fastlb.config.sampleparts import WrittenPart, split_sample
 from fastlb.config.sampletypes import STRINGS as _STRINGS
 from fastlb.config.sampletypes import Converter, Fetch
+from fastlb.config.surroundings import SURROUNDINGS
 from fastlb.config.tablewords import CONVERTERS as TABLE_CONVERTERS
 from fastlb.config.tablewords import FETCHES as TABLE_FETCHES
 from fastlb.config.tablewords import TableSample
@@ -96,6 +97,7 @@ FETCHES: KeywordTable[Fetch] = KeywordTable(
         **CONSTANTS,
         **CONTENT,
         **CONNECTIONS,
+        **SURROUNDINGS,
         "always_true": Keyword(Fetch(Kind.BOOL), "", "true"),
         "always_false": Keyword(Fetch(Kind.BOOL), "", "false"),
         "wait_end": Keyword(Fetch(Kind.BOOL, content=True), "", "true once 'tcp-request inspect-delay' is over"),

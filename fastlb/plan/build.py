@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastlb.config.balancetree import BalanceLine
 from fastlb.config.errors import Location, Report
 from fastlb.config.globaltree import Config, DefaultPath
 from fastlb.plan.advice import advise, advise_structured_data
 from fastlb.plan.fields import keep_fields
 from fastlb.plan.hashplan import plan_hashing
-from fastlb.plan.identity import check_identity
+from fastlb.plan.identity import check_identity, proxy_ids
 from fastlb.plan.keepalive import server_keepalive
 from fastlb.plan.listeners import ListenerPlanner
 from fastlb.plan.logs import LogTable
@@ -48,8 +50,9 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     process = plan_process(config.process, logs.global_logs, report)
     listeners = ListenerPlanner(config.process, resolver, report)
     binds = listeners.binds(roles)
-    frontends = _frontends(roles, logs, report)
-    backends, servers = _backends(roles, logs, ServerPlanner(resolver, report, lenient=lenient), report)
+    ids = proxy_ids(config.proxies)
+    frontends = _frontends(roles, ids, logs, report)
+    backends, servers = _backends(roles, ids, logs, ServerPlanner(resolver, report, lenient=lenient), report)
     names = {f"{backends[one.backend].name}/{one.name}": number for number, one in enumerate(servers)}
     numbers = {one.name: number for number, one in enumerate(backends)}
     metrics = listeners.metrics(roles, MonitorPlanner(numbers, names, report))
@@ -68,9 +71,10 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     return Plan(process, binds, frontends, backends, servers, logs.targets(), metrics, files, digest, rules, tables)
 
 
-def _frontends(roles: Roles, logs: LogTable, report: Report) -> tuple[Frontend, ...]:
+def _frontends(roles: Roles, ids: dict[Location, int], logs: LogTable, report: Report) -> tuple[Frontend, ...]:
     numbers = {merged.proxy.name: number for number, merged in enumerate(roles.backends)}
-    return tuple(_frontend(merged, numbers, roles, logs, report) for merged in roles.frontends)
+    planned = (_frontend(merged, numbers, roles, logs, report) for merged in roles.frontends)
+    return tuple(replace(frontend, number=ids[frontend.location]) for frontend in planned)
 
 
 def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTable, report: Report) -> Frontend:
@@ -103,13 +107,14 @@ def _frontend(merged: Merged, numbers: dict[str, int], roles: Roles, logs: LogTa
 
 
 def _backends(
-    roles: Roles, logs: LogTable, planner: ServerPlanner, report: Report
+    roles: Roles, ids: dict[Location, int], logs: LogTable, planner: ServerPlanner, report: Report
 ) -> tuple[tuple[Backend, ...], tuple[Server, ...]]:
     backends: list[Backend] = []
     servers: list[Server] = []
     for number, merged in enumerate(roles.backends):
         own = planner.servers(merged, number)
-        backends.append(_backend(merged, len(servers), len(own), logs))
+        backend = _backend(merged, len(servers), len(own), logs)
+        backends.append(replace(backend, number=ids[backend.location]))
         servers += own
     return tuple(backends), resolve_tracks(servers, backends, planner.tracks, report)
 

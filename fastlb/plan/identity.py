@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
 from fastlb.config.errors import Location, Report, quote
 from fastlb.config.tree import Proxy, Said
+from fastlb.plan.values import value_of
 
 
 def check_identity(proxies: Iterable[Proxy], report: Report) -> None:
@@ -22,6 +24,27 @@ def check_identity(proxies: Iterable[Proxy], report: Report) -> None:
         for server in proxy.servers:
             servers.add(server.own.id)
             guids.add(server.own.guid)
+
+
+def fill_ids(said: Iterable[int]) -> list[int]:
+    """All ids, in the place of each 0 the number of its line, or the next one that is free: HAProxy's."""
+    given = list(said)
+    taken = set(given)
+    filled: list[int] = []
+    number = 0
+    for one in given:
+        number += 1
+        if one == 0:
+            number = next(free for free in itertools.count(number) if free not in taken)
+        filled.append(one or number)
+    return filled
+
+
+def proxy_ids(proxies: Iterable[Proxy]) -> dict[Location, int]:
+    """The id of each section, by its place."""
+    sections = tuple(proxies)
+    ids = fill_ids(value_of(proxy.own.id, 0) for proxy in sections)
+    return {proxy.location: number for proxy, number in zip(sections, ids, strict=True)}
 
 
 class _Unique:

@@ -14,6 +14,7 @@ from fastlb.config.limits import MAX_METRICS
 from fastlb.config.tree import BindAddress, BindLine, Endpoint, EndpointKind, Said, Settings
 from fastlb.plan.accounts import gid_of, uid_of
 from fastlb.plan.congestion import bind_congestion
+from fastlb.plan.identity import fill_ids
 from fastlb.plan.keepalive import client_keepalive
 from fastlb.plan.model import DEFAULT_BACKLOG, Address, Bind, MetricsBind
 from fastlb.plan.monitors import MonitorPlanner
@@ -49,12 +50,14 @@ class ListenerPlanner:
         planned: list[Bind] = []
         self._check_accounts()
         for number, merged in enumerate(roles.frontends):
-            before = len(planned)
+            own: list[Bind] = []
             for line in merged.proxy.binds:
                 try:
-                    planned += self._line(line, number, merged.settings, first=len(planned) - before + 1)
+                    own += self._line(line, number, merged.settings, first=len(own) + 1)
                 except ConfigError as failure:
                     self._report.caught(failure)
+            ids = fill_ids(bind.id or 0 for bind in own)
+            planned += [replace(bind, number=one) for bind, one in zip(own, ids, strict=True)]
         return tuple(planned)
 
     def metrics(self, roles: Roles, monitors: MonitorPlanner) -> tuple[MetricsBind, ...]:

@@ -73,6 +73,7 @@ class Bind:
     ``mss``, ``user_timeout_ms``, ``rcvbuf`` and ``sndbuf`` 0, ``congestion`` None: the kernel's own. ``md5_key`` signs
     segments, unless it is empty.
     ``label`` is its name, id or number within the frontend, for log lines; ``remark`` is the file's ``label``.
+    ``number`` is its id within the frontend, the one said or else the next that is free.
     ``accept_proxy``: clients must begin with a PROXY header; ``keeps_fields``: somebody asks for what else it says.
     """
 
@@ -105,6 +106,7 @@ class Bind:
     md5_key: str = ""
     remark: str | None = None
     keeps_fields: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,8 @@ class SessionLog:
 class Frontend:
     """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``).
 
-    ``client_hs_ms`` 0: as long as ``client_ms``. ``rate_limit`` is in sessions a second, 0 is none.
+    ``client_hs_ms`` 0: as long as ``client_ms``. ``rate_limit`` is in sessions a second, 0 is none. ``number`` is its
+    id, the one said or else the next that is free.
     """
 
     name: str
@@ -195,6 +198,7 @@ class Frontend:
     guid: str | None = None
     unique_id: tuple[LogPiece, ...] = ()
     rules: FrontendRules = NO_FRONTEND_RULES
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +208,8 @@ class Backend:
     ``redispatch`` is HAProxy's interval: 0 off, -1 on the last retry (at once for a non-deterministic algorithm), n
     every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
     where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``, ``hashing`` is for
-    ``source`` and ``hash``. ``disable_on_404`` is for its checks, and for who tracks them.
+    ``source`` and ``hash``. ``disable_on_404`` is for its checks, and for who tracks them. ``number`` is its id, as
+    that of a frontend.
     ``persist_down``: whom rules or tables send to a server goes there though it is down. ``unpublished``: no frontend
     sends here but its own, unless ``force-be-switch`` says so.
     """
@@ -241,6 +246,7 @@ class Backend:
     id: int | None = None
     guid: str | None = None
     rules: BackendRules = NO_BACKEND_RULES
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 from fastlb.config.errors import Location, Report, quote
@@ -20,6 +19,7 @@ from fastlb.plan.checkmodel import DEFAULT_ERROR_LIMIT, Observe, OnError
 from fastlb.plan.congestion import server_congestion
 from fastlb.plan.fields import plan_extras
 from fastlb.plan.hashplan import hash_key
+from fastlb.plan.identity import fill_ids
 from fastlb.plan.initaddr import ServerAddresses
 from fastlb.plan.model import (
     DEFAULT_FALL,
@@ -86,16 +86,9 @@ class ServerPlanner:
         return self._numbered(planned)
 
     def _numbered(self, planned: list[Server]) -> list[Server]:
-        """With an id for those that say none: the number of the line among the server lines, or the next free one."""
-        taken = {server.id for server in planned}
-        numbered: list[Server] = []
-        number = 0
-        for server in planned:
-            number += 1
-            if server.id == 0:
-                number = next(free for free in itertools.count(number) if free not in taken)
-            numbered.append(server if server.id else replace(server, id=number))
-        return numbered
+        """With an id for those that say none."""
+        ids = fill_ids(server.id for server in planned)
+        return [replace(server, id=number) for server, number in zip(planned, ids, strict=True)]
 
     def _server(self, line: ServerLine, merged: Merged, backend: int, number: int) -> Server | None:
         inherited = merged.proxy.inherited.server_options

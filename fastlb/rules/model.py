@@ -115,6 +115,15 @@ class Fetch(IntEnum):
     BC_DST_PORT = 155
     TXN_REDISPATCHED = 156
     SHOWN = 157
+    FE_ID = 160
+    FE_NAME = 161
+    FE_DEFBE = 162
+    BE_ID = 163
+    BE_NAME = 164
+    SRV_ID = 165
+    SRV_NAME = 166
+    SO_ID = 167
+    SO_NAME = 168
 
 
 class TcpFigure(IntEnum):

@@ -300,6 +300,9 @@ acl a srv_is_up(b/x)|acl a srv_is_up(b)|acl a srv_conn(b/s) gt 1|acl a always_tr
 acl a src -f|acl a src -m|acl a src -- 1.1.1.1|acl a src -x 1.1.1.1|acl a req.ssl_sni -- -x|acl a req.ssl_sni -x
 acl a src 1.1.1.1/33|acl a src 1.1.1.1/255.0.0.0|acl a src 10/8|acl a src 10.1/16|acl a src,ipmask(24) 10.0.0.0
 acl a src,ipmask(33) 10.0.0.0|acl a src,ipmask(24,64) -m ip 10.0.0.0|acl a req.len gt 5|acl a dst 1.1.1.1
+acl a fe_id 1|acl a fe_name f|acl a fe_defbe b|acl a be_id 1|acl a be_name b|acl a srv_id 1|acl a srv_name s
+acl a so_id 1|acl a so_name x|acl a so_name(1) x|tcp-request connection set-var(sess.a) be_id
+tcp-request content set-var(txn.a) srv_name|tcp-request content set-var(txn.a) so_name
 use_backend b if TRUE and TRUE|use_backend b if a|use_backend b|use_backend x|use_backend b foo
 use_backend b if { src 1.1.1.1 }|use_backend b if { src 1.1.1.1|use_backend b if {src 1.1.1.1}|use_backend b if { }
 use_backend b if ! TRUE|use_backend b if !!TRUE|use_backend b if !{ src 1.1.1.1 }|use_backend b if ! { src 1.1.1.1 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fastlb.plan.identity import fill_ids
 from fastlb.plan.load import Reading, load
 from fastlb.plan.model import Plan
 
@@ -37,6 +38,14 @@ def test_what_things_are_called(plan: Plan) -> None:
     assert (app.id, app.guid, app.description) == (11, "be:app", None)
     assert [(server.id, server.guid) for server in plan.servers[:2]] == [(1, "be:app:a"), (2, None)]
     assert [(bind.id, bind.name) for bind in plan.binds] == [(1, "public"), (2, "b"), (1, None)]
+
+
+def test_ids_that_are_not_said(plan: Plan) -> None:
+    """The number of its place, or the next that is free; sections that are disabled count."""
+    assert [frontend.number for frontend in plan.frontends] == [10, 5]
+    assert [backend.number for backend in plan.backends] == [11, 4, 5]
+    assert [bind.number for bind in plan.binds] == [1, 2, 1]
+    assert fill_ids([0, 2, 0, 0, 4, 0]) == [1, 2, 3, 5, 4, 7]
 
 
 def test_the_command_line_has_the_last_word_on_the_local_peer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,42 @@ def test_formats(balancer, puppet, ports, log):
         assert re.fullmatch(LINES[name], line), (name, line)
 
 
+IDENTITY = "%[fe_id]/%[fe_name]/%[fe_defbe] %[be_id]/%[be_name] %[srv_id]/%[srv_name] %[so_id]/%[so_name]"
+
+
+def test_who_is_who(balancer, puppet, ports, log):
+    """Names and ids, of which some are not said, in rules and in lines."""
+    server, (door, hatch, third) = puppet(), (ports.take() for _ in range(3))
+    sections = f"""frontend first
+        id 7
+        bind 127.0.0.1:{door} name door
+        bind 127.0.0.1:{hatch}
+        log-format "{IDENTITY}"
+        use_backend %[so_name] if {{ so_name -m found }}
+        default_backend pool
+    listen both
+        bind 127.0.0.1:{third} id 5
+        log-format "{IDENTITY}"
+        server s {server}
+    backend pool
+        tcp-request content reject unless {{ fe_id 7 }} {{ be_name pool }} {{ be_id 3 }} {{ so_id 2 }}
+        server idle 127.0.0.1:1 disabled
+        server s {server}
+        server last 127.0.0.1:1 id 2 disabled
+    backend door
+        server s {server}
+    """
+    balancer.start(config(log, sections))
+    wanted = {
+        door: "7/first/pool 4/door 1/s 1/door",
+        third: "2/both/- 2/both 1/s 5/-",
+        hatch: "7/first/pool 3/pool 3/s 2/-",
+    }
+    for count, (port, line) in enumerate(wanted.items(), 1):
+        visit(port, server)
+        assert texts(log, count)[-1] == line
+
+
 def test_what_did_not_go_well(balancer, puppet, ports, log):
     """Levels, lines that only errors have, and variables of what was never reached."""
     server, at = puppet(), {name: ports.take() for name in ("apart", "quiet", "down", "refused", "tag")}

@@ -150,6 +150,7 @@ SILENT = {
     "workers",
     "tracked",
     "keeps_fields",
+    "number",
 }
 
 
