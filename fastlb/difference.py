@@ -26,7 +26,7 @@ _AT_ONCE = {
 # Numbers of the plan, and what says nothing by itself.
 _NUMBERING = {
     "name", "location", "first_server", "server_count", "is_listen", "key", "frontend", "groups", "tracked",
-    "keeps_fields", "number",
+    "keeps_fields", "number", "rated",
 }  # fmt: skip
 _RESOLVED = {"backend", "logs", "session_log", "rules"}  # compared by what they refer to
 _FOLLOW = ("fastinter_ms", "downinter_ms", "connect_ms")  # the same as 'inter', unless they are said

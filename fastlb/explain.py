@@ -60,6 +60,7 @@ UNTOLD = {
     "name", "key", "location", "first_server", "server_count", "is_listen", "logs", "groups", "frontend", "address",
     "backend", "check", "request", "inherited_fd", "kind", "session_log", "moment", "line", "error_line", "data",
     "port_offset", "tracked", "balance", "draws", "hashing", "rules", "label", "keeps_fields", "rounds", "number",
+    "rated",
 }  # fmt: skip
 # Of what has not been said: the field that counts instead, and its name.
 _DERIVED = {

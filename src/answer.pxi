@@ -50,7 +50,10 @@ cdef uint32_t answer_ask(worker_t *w, session_t *s, bint final, bint *lost) noex
     w.colds[session_index(w, s)].rules_acted = look.acted
     if verdict == RULES_WAIT:
         return RULE_LATER
-    return hit.action if verdict == RULES_HIT else <uint32_t>RULE_ACCEPT
+    if verdict != RULES_HIT:
+        return RULE_ACCEPT
+    w.colds[session_index(w, s)].last_rule = hit
+    return hit.action
 
 
 cdef void answer_run(worker_t *w, session_t *s, bint expired) noexcept nogil:

@@ -105,6 +105,8 @@ cdef bytes _frontend_row(frontend, process, uint32_t slot, bint numbered, pieces
         row.flags |= FRONTEND_SESSION_RULES
     if frontend.rules.needed:
         row.flags |= FRONTEND_RULES
+    if frontend.rated:
+        row.flags |= FRONTEND_RATED
     row.inspect_ms = frontend.rules.inspect_ms
     row.own_backend = NO_INDEX if frontend.rules.own_backend < 0 else <uint32_t>frontend.rules.own_backend
     row.connection_rules = _rule_set(frontend.rules.connection)
@@ -171,6 +173,7 @@ cdef bytes _backend_row(backend, uint32_t slot, names):
     row.flags |= BACKEND_ABORT_ON_CLOSE if backend.abortonclose else 0
     row.flags |= BACKEND_PERSIST_DOWN if backend.persist_down else 0
     row.flags |= BACKEND_UNPUBLISHED if backend.unpublished else 0
+    row.flags |= BACKEND_RATED if backend.rated else 0
     row.inspect_ms = backend.rules.inspect_ms
     row.content_rules = _rule_set(backend.rules.content)
     row.server_rules = _rule_set(backend.rules.servers)
@@ -232,6 +235,8 @@ cdef bytes _server_row(server, plan, uint32_t slot, fields, pieces, names):
     fields.extend([_field_row(field, pieces, names) for field in server.proxy_fields])
     row.backup = server.backup
     row.id = server.id
+    row.weight = server.weight
+    row.rated = server.rated
     row.non_stick = server.non_stick
     row.address_size = <uint32_t>len(address)
     memcpy(&row.address[0], <const char *>address, len(address))

@@ -70,6 +70,8 @@ cdef void connect_attempt(worker_t *w, session_t *s) noexcept nogil:
     if rc < 0:
         connect_failed(w, s, -rc, False)
         return
+    if server.rated:
+        pace_count(w, &w.row.servers[server.slot].rate)
     s.deadline_ms = w.now_ms + s.backend.connect_ms if s.backend.connect_ms else NEVER
     timer_update(w, s)
 

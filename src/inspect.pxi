@@ -7,6 +7,8 @@ cdef void session_use_backend(worker_t *w, session_t *s, uint32_t index) noexcep
     s.backend = plan_backend_at(s.plan, index)
     add(&w.row.backends[s.backend.slot].sessions, 1)
     add(&w.row.backends[s.backend.slot].sessions_total, 1)
+    if s.backend.flags & BACKEND_RATED:
+        pace_count(w, &w.row.backends[s.backend.slot].rate)
 
 
 cdef void inspect_refuse(worker_t *w, session_t *s, uint32_t verdict, uint8_t cause) noexcept nogil:
@@ -68,6 +70,8 @@ cdef bint inspect_content(worker_t *w, session_t *s, look_t *look, rule_set rule
         inspect_wait(w, s, delay_ms)
         return False
     s.deadline_ms = NEVER
+    if verdict == RULES_HIT:
+        look.w.colds[session_index(w, s)].last_rule = hit
     if verdict == RULES_HIT and hit.action != RULE_ACCEPT:
         inspect_refuse(w, s, hit.action, CAUSE_DENIED)
         return False

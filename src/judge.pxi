@@ -64,6 +64,15 @@ def rate_judge(uint64_t word, uint64_t limit, uint64_t now_ms):
     return wait_ms, word
 
 
+def pace_judge(words, uint64_t now_ms):
+    """Of the words of all workers: (sessions in the last second, the first word with one more)."""
+    cdef pace_t pace
+    memset(&pace, 0, sizeof(pace))
+    for word in words:
+        pace_add(&pace, word, now_ms)
+    return pace_of(&pace), pace_counted(words[0], now_ms)
+
+
 def sample_value(Engine engine, uint32_t frontend, uint32_t rule, str source, bytes data=b"", bint final=True):
     """What a sample gives once the content rules have been asked, as text: bytes, or None for nothing.
 

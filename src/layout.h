@@ -16,7 +16,7 @@
 
 #include "plan.h"
 
-#define LAYOUT_VERSION 5u
+#define LAYOUT_VERSION 6u
 #define SHM_MAGIC 0x666173746c622d73ull /* "fastlb-s" */
 
 #define MAX_WORKERS 64
@@ -81,10 +81,12 @@ enum refusal {
 #define SERVER_USABLE 1ull
 #define SERVER_UP 2ull /* also with weight 0, when only a rule or an older session leads there */
 #define SERVER_WEIGHT_SHIFT 8
+#define SERVER_SHOWN_SHIFT 24
 #define CUT_ORDER_SHIFT 8
 
 struct server_control {
-    uint64_t state; /* SERVER_USABLE | SERVER_UP | weight << SERVER_WEIGHT_SHIFT */
+    /* SERVER_USABLE | SERVER_UP | weight in the schedule << SERVER_WEIGHT_SHIFT | the file's << SERVER_SHOWN_SHIFT */
+    uint64_t state;
     uint64_t maxconn;
     uint64_t minconn;  /* below maxconn: the limit follows the load of the backend; 0: it does not */
     uint64_t maxqueue; /* who waits for this very server, 0 = no limit */
@@ -169,6 +171,7 @@ struct frontend_row {
     uint64_t denied_connections_total; /* by 'tcp-request connection': they never became sessions */
     uint64_t ended_total[MAX_CAUSES];
     uint64_t headers_refused_total[REFUSED_COUNT];
+    uint64_t rate; /* of sessions, where a sample asks for it: pace.pxi */
 };
 
 struct backend_row {
@@ -180,6 +183,7 @@ struct backend_row {
     uint64_t redispatches_total;
     uint64_t no_server_total;
     uint64_t ended_total[MAX_CAUSES];
+    uint64_t rate;
 };
 
 struct server_row {
@@ -204,6 +208,7 @@ struct server_row {
     uint64_t ended_total[MAX_CAUSES];
     uint64_t connect_cells[HISTOGRAM_CELLS];
     uint64_t session_cells[HISTOGRAM_CELLS];
+    uint64_t rate;
 };
 
 struct worker_counters {

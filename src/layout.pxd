@@ -15,6 +15,7 @@ cdef extern from "layout.h" nogil:
         LOG_RING_BYTES
         LOG_LINE_BYTES
         SERVER_WEIGHT_SHIFT
+        SERVER_SHOWN_SHIFT
         CUT_ORDER_SHIFT
     const uint64_t ARENA_ENTRIES
     const uint64_t SERVER_USABLE
@@ -136,6 +137,7 @@ cdef extern from "layout.h" nogil:
         uint64_t denied_connections_total
         uint64_t *ended_total
         uint64_t *headers_refused_total
+        uint64_t rate
 
     ctypedef struct backend_row "struct backend_row":
         uint64_t sessions
@@ -146,6 +148,7 @@ cdef extern from "layout.h" nogil:
         uint64_t redispatches_total
         uint64_t no_server_total
         uint64_t *ended_total
+        uint64_t rate
 
     ctypedef struct server_row "struct server_row":
         uint64_t sessions
@@ -169,6 +172,7 @@ cdef extern from "layout.h" nogil:
         uint64_t *ended_total
         uint64_t *connect_cells
         uint64_t *session_cells
+        uint64_t rate
 
     ctypedef struct worker_counters "struct worker_counters":
         uint64_t pid

@@ -181,6 +181,17 @@ cdef int net_bind(int fd, const sockaddr_storage *address, uint32_t size) noexce
     return 0 if bind(fd, <const sockaddr *>address, size) == 0 else -errno
 
 
+cdef int net_is_local(const sockaddr_storage *address, uint32_t size) noexcept nogil:
+    # Whether it is an address of this machine, with port 0: the kernel binds to no other. Negative: it cannot be told.
+    cdef int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+    cdef int rc
+    if fd == -1:
+        return -errno
+    rc = net_bind(fd, address, size)
+    net_close(fd)
+    return rc == 0
+
+
 cdef void net_finish(int fd) noexcept nogil:
     # It fails when the connection is lost already, which epoll reports by itself.
     shutdown(fd, SHUT_WR)

@@ -19,6 +19,8 @@
 #define BACKEND_ALL_BACKUPS 2u
 #define BACKEND_PERSIST_DOWN 8u /* whom rules or tables send to a server goes there though it is down */
 #define BACKEND_UNPUBLISHED 16u /* frontends do not send here */
+#define FRONTEND_RATED 0x100u /* its sessions in a second are counted: a sample asks */
+#define BACKEND_RATED 0x100u
 #define BACKEND_PRIORITIES 4u /* some rule gives sessions a priority in the queues */
 #define FRONTEND_NO_LINGER 0x1000u
 #define FRONTEND_PORTS_ABOVE_1023 0x4000u /* clients from other ports are rejected at accept */
@@ -241,6 +243,8 @@ struct plan_server {
     struct plan_name md5_key;
     uint32_t fields;     /* of the PROXY header: the first of field_count */
     uint32_t field_count;
+    uint32_t weight;     /* that of the file */
+    uint32_t rated;
 };
 
 /* A stick table; its shape stands in the directory of the tables (table.h). */

@@ -12,6 +12,8 @@ cdef extern from "plan.h" nogil:
     const uint32_t FRONTEND_RULES
     const uint32_t BACKEND_KERNEL_SPLICE
     const uint32_t BACKEND_ALL_BACKUPS
+    const uint32_t FRONTEND_RATED
+    const uint32_t BACKEND_RATED
     const uint32_t BACKEND_PRIORITIES
     const uint32_t BACKEND_PERSIST_DOWN
     const uint32_t BACKEND_UNPUBLISHED
@@ -246,6 +248,8 @@ cdef extern from "plan.h" nogil:
         plan_name md5_key
         uint32_t fields
         uint32_t field_count
+        uint32_t weight
+        uint32_t rated
 
     ctypedef struct plan_table "struct plan_table":
         uint32_t slot

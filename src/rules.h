@@ -66,7 +66,7 @@ enum rule_fetch {
     FETCH_SERVER_PORT = 155,
     FETCH_REDISPATCHED = 156,
     FETCH_SHOWN = 157, /* PIECE_…: what log lines show of a session, as it is now */
-    FETCH_FRONTEND_ID = 160, /* up to 168: surroundings.pxi */
+    FETCH_FRONTEND_ID = 160, /* up to 198: surroundings.pxi */
     FETCH_FRONTEND_NAME = 161,
     FETCH_FRONTEND_DEFAULT = 162,
     FETCH_BACKEND_ID = 163,
@@ -75,6 +75,36 @@ enum rule_fetch {
     FETCH_SERVER_NAME = 166,
     FETCH_SOCKET_ID = 167,
     FETCH_SOCKET_NAME = 168,
+    FETCH_IS_LOCAL = 169, /* the client's address; with 1 the one that it connected to */
+    FETCH_PROCESS_SESSIONS = 170,
+    FETCH_BACKEND_SLOTS = 171,
+    FETCH_SERVER_WEIGHT = 172,
+    FETCH_SERVER_SAID_WEIGHT = 173,
+    FETCH_SERVER_FREE = 174,
+    FETCH_FRONTEND_RATE = 175,
+    FETCH_BACKEND_RATE = 176,
+    FETCH_SERVER_RATE = 177,
+    FETCH_LAST_RULE_FILE = 178,
+    FETCH_LAST_RULE_LINE = 179,
+    FETCH_NOTHING = 180,
+    FETCH_PID = 181,
+    FETCH_THREAD = 182,
+    FETCH_STOPPING = 183,
+    FETCH_UPTIME = 184,
+    FETCH_DATE = 185, /* what is added, as 64 bits */
+    FETCH_DATE_IN_MS = 186,
+    FETCH_DATE_IN_US = 187,
+    FETCH_DATE_US = 188,
+    FETCH_RAND = 189, /* as 64 bits, how many numbers there are */
+    FETCH_UUID = 190,
+    FETCH_PRIORITY_CLASS = 191,
+    FETCH_PRIORITY_OFFSET = 192,
+    FETCH_CLIENT_MS = 193,
+    FETCH_SERVER_MS = 194,
+    FETCH_TUNNEL_MS = 195,
+    FETCH_CONNECT_MS = 196,
+    FETCH_QUEUE_MS = 197,
+    FETCH_RETRIES = 198,
 };
 
 /* Variables: 4 times their number, and the scope. */
@@ -212,6 +242,8 @@ struct rule {
     uint32_t term_count;
     uint32_t argument; /* USE: number of the backend or server; USE_NAMED: offset of the pieces of a name; else of what it does */
     uint32_t piece_count;
+    uint32_t file; /* where it stands: a plan_name pair within the table */
+    uint32_t line;
 };
 
 struct rule_term {
@@ -326,7 +358,7 @@ struct rule_v6 {
     uint32_t unused;
 };
 
-_Static_assert(sizeof(struct rule) == 24, "fastlb/rules/compiler.py");
+_Static_assert(sizeof(struct rule) == 32, "fastlb/rules/compiler.py");
 _Static_assert(sizeof(struct rule_term) == 16, "fastlb/rules/compiler.py");
 _Static_assert(sizeof(struct rule_test) == 32, "fastlb/rules/samples.py");
 _Static_assert(sizeof(struct rule_converter) == 32, "fastlb/rules/samples.py");

@@ -94,6 +94,36 @@ cdef extern from "rules.h" nogil:
         FETCH_SERVER_NAME
         FETCH_SOCKET_ID
         FETCH_SOCKET_NAME
+        FETCH_IS_LOCAL
+        FETCH_PROCESS_SESSIONS
+        FETCH_BACKEND_SLOTS
+        FETCH_SERVER_WEIGHT
+        FETCH_SERVER_SAID_WEIGHT
+        FETCH_SERVER_FREE
+        FETCH_FRONTEND_RATE
+        FETCH_BACKEND_RATE
+        FETCH_SERVER_RATE
+        FETCH_LAST_RULE_FILE
+        FETCH_LAST_RULE_LINE
+        FETCH_NOTHING
+        FETCH_PID
+        FETCH_THREAD
+        FETCH_STOPPING
+        FETCH_UPTIME
+        FETCH_DATE
+        FETCH_DATE_IN_MS
+        FETCH_DATE_IN_US
+        FETCH_DATE_US
+        FETCH_RAND
+        FETCH_UUID
+        FETCH_PRIORITY_CLASS
+        FETCH_PRIORITY_OFFSET
+        FETCH_CLIENT_MS
+        FETCH_SERVER_MS
+        FETCH_TUNNEL_MS
+        FETCH_CONNECT_MS
+        FETCH_QUEUE_MS
+        FETCH_RETRIES
 
     enum:
         MATCH_FOUND
@@ -203,6 +233,8 @@ cdef extern from "rules.h" nogil:
         uint32_t term_count
         uint32_t argument
         uint32_t piece_count
+        uint32_t file
+        uint32_t line
 
     ctypedef struct rule_term "struct rule_term":
         uint32_t flags

@@ -1,7 +1,7 @@
 # Samples: what there is to know of a connection, and what converters make of it. Source: HAProxy manual, section 7.3.
 
 cdef bint fetch_local(look_t *look, uint32_t fetch, value_t *v) noexcept nogil:
-    # The address the client connected to, as its PROXY header has it.
+    # The address the client connected to, as its PROXY header has it. When its line is written the socket is gone.
     cdef cold_t here
     cdef sockaddr_storage local
     cdef bint ours
@@ -191,7 +191,7 @@ cdef bint fetch_constant(look_t *look, const rule_sample *sample, value_t *v) no
         return value_text(v, at, sample.second)
     if sample.fetch == FETCH_ADDRESS:
         return value_address(v, <uint16_t>sample.second, at)
-    return value_number(v, <int64_t>(<uint64_t>sample.second << 32 | sample.first))
+    return value_number(v, sample_argument(sample))
 
 
 cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noexcept nogil:
@@ -201,7 +201,7 @@ cdef bint sample_fetch(look_t *look, const rule_sample *sample, value_t *v) noex
         return fetch_header(look, sample, v)
     if FETCH_CLIENT_TCP <= fetch <= FETCH_SHOWN:
         return fetch_connection(look, sample, v)
-    if FETCH_FRONTEND_ID <= fetch <= FETCH_SOCKET_NAME:
+    if FETCH_FRONTEND_ID <= fetch <= FETCH_RETRIES:
         return fetch_surroundings(look, sample, v)
     if FETCH_TABLE <= fetch < FETCH_OF_ANSWER:
         return fetch_table(look, sample, v)

@@ -7,6 +7,7 @@ from layout cimport (
 )
 from linux cimport epoll_event
 from plan cimport plan_backend, plan_bind, plan_frontend, plan_header, plan_server
+from rules cimport rule_t
 from table cimport tables_t
 
 # ---- an end of a session: one socket -------------------------------------------------------------------------
@@ -183,6 +184,7 @@ ctypedef struct cold_t:
     uint16_t header_bytes  # of a PROXY header, sent to the server by this attempt
     uint8_t *made         # that header, where a part of it has left and another making might differ; or NULL
     char *unique_id       # once somebody has asked for it, or NULL
+    const rule_t *last_rule  # the content rule that has decided, or NULL
     uint64_t rules_acted  # a bit for each content rule that has counted while another one waits for more bytes
     uint64_t stick_stores  # a bit for each "stick" rule of the backend that stores, once a server is connected
     track_t tracks[3]
@@ -289,6 +291,7 @@ ctypedef struct worker_t:
     uint32_t kick_count
     uint64_t now_us
     uint64_t now_ms
+    uint64_t started_us
 
     session_t *sessions
     cold_t *colds

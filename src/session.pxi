@@ -139,6 +139,8 @@ cdef bint session_enter(worker_t *w, session_t *s) noexcept nogil:
     # has refused it, and it is closed.
     if s.frontend.flags & FRONTEND_SESSION_RULES and not inspect_enters(w, s):
         return False
+    if s.frontend.flags & FRONTEND_RATED:
+        pace_count(w, &w.row.frontends[s.frontend.slot].rate)
     if s.tracked:
         track_all(w, w.colds[session_index(w, s)].tracks, session_index(w, s), 0, 0, False)
     if s.frontend.flags & FRONTEND_RULES:

@@ -113,9 +113,9 @@ cdef class Shm:
         store_release(&self.control.servers[<uint32_t>slot].minconn, minconn)
         store_release(&self.control.servers[<uint32_t>slot].maxqueue, maxqueue)
 
-    def set_server_state(self, slot, usable, weight, up=False):
-        """Whether new connections may go there, and leastconn's weight. ``up``: if not, a rule may lead there."""
-        cdef uint64_t word = <uint64_t>weight << SERVER_WEIGHT_SHIFT | (SERVER_UP if usable or up else 0)
+    def set_server_state(self, slot, usable, weight, up=False, shown=0):
+        """Whether connections may go there, by rules alone if ``up``; leastconn's weight, and that which rules see."""
+        cdef uint64_t word = <uint64_t>(shown << 16 | weight) << SERVER_WEIGHT_SHIFT | SERVER_UP * bool(usable or up)
         self.check(slot, MAX_SERVERS_C)
         self.server_high = max(self.server_high, slot + 1)
         store_release(&self.control.servers[<uint32_t>slot].state, word | (SERVER_USABLE if usable else 0))

@@ -44,6 +44,7 @@ cdef class Engine:
         w.cuts_done = w.cuts_going = load_acquire(&w.control.cuts)
         w.wheel_tick = net_clock_us(CLOCK_MONOTONIC) / 1000 / WHEEL_TICK_MS
         loop_clock(w)
+        w.started_us = w.now_us
 
     cdef int map(self, int shm_fd) except -1:
         # All of it through a descriptor that cannot write, which mprotect() cannot undo; writable are the shared words

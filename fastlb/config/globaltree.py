@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastlb.config.errors import Location
@@ -93,8 +94,9 @@ class Global:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything the files say, in their order."""
+    """Everything the files say, in their order; ``environ`` is the environment as their last line sees it."""
 
     process: Global
     proxies: tuple[Proxy, ...]
     rings: tuple[RingLine, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)

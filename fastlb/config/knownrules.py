@@ -6,12 +6,8 @@ from fastlb.config.keywords import HTTP_ONLY, because, words
 from fastlb.config.known import OTHER_ONLY
 
 SAMPLE_NOT_YET = words(
-    """act_conn connslots cur_client_timeout cur_server_timeout cur_tunnel_timeout date date_us
-    dst_conn dst_is_local env hostname http_first_req last_rule_file last_rule_line meth pid
-    prio_class prio_offset proc queue_time rand req.proto_http req.ssl_ec_ext req.ssl_st_ext req_proto_http
-    src_is_local ssl_hello_type stopping thread uptime uuid be_sess_rate be_server_timeout
-    be_tunnel_timeout fe_client_timeout fe_req_rate fe_sess_rate srv_iweight srv_sess_rate
-    srv_uweight srv_weight srv_conn_free"""
+    """dst_conn fe_req_rate http_first_req meth queue_time req.proto_http req.ssl_ec_ext req.ssl_st_ext req_proto_http
+    ssl_hello_type"""
 )
 SAMPLE_NOT_YET_PREFIXES = ("bc_", "fc_", "res.", "sc_", "sc0_", "sc1_", "sc2_", "src_", "table_", "txn.", "bc.", "fc.")
 SAMPLE_REFUSED = {

@@ -69,7 +69,7 @@ class Parser:
     def result(self) -> Config:
         self._close()
         rings = tuple(ring.finish(self._report) for ring in self._rings)
-        return Config(self._global.result(), tuple(self._proxies), rings)
+        return Config(self._global.result(), tuple(self._proxies), rings, dict(self._environ))
 
     def _line(self, words: list[Word]) -> None:
         first = words[0]

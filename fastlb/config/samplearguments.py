@@ -153,6 +153,14 @@ def _code(text: str) -> None:
 def _precision(text: str) -> None:
     if text not in ("us", "ms"):
         raise UnitError("it is us or ms")
+def _unit(text: str) -> None:
+    if text not in ("s", "ms", "us"):
+        raise UnitError("it is one of s, ms, us")
+
+
+def _version(text: str) -> None:
+    if text not in ("4", "7"):
+        raise UnitError("there are 4, which is random, and 7, which begins with the time")
 
 
 def _relative(text: str) -> None:
@@ -174,6 +182,7 @@ _LIMITS = {
     "time": (-INT_MAX, INT_MAX),
     "index": (0, MAX_ARRAY - 1),
     "track": (0, TRACKS - 1),
+    "range": (1, 1 << 32),
 }
 _CHECKS: dict[str, Callable[[str], object]] = {
     "value": _value,
@@ -199,5 +208,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "precision": _precision,
     "encoding": _encoding,
     "input code": _code,
+    "unit": _unit,
+    "version": _version,
 }
 _MAY_BE_EMPTY = ("text", "variable between", "replacement", "flags", "separator", "delimiter", "input code")

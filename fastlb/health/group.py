@@ -51,6 +51,10 @@ class Group:
             sharers = [one for one in self.watches if one.usable and one.server.backup == (not self.actives)]
         return _weight_now(watch), sum(map(_weight_now, sharers))
 
+    def weight_of(self, watch: Watch) -> int:
+        """What the weight of a server is now, in the measure of the file."""
+        return _weight_now(watch) if self.backend.balance in DYNAMIC else watch.server.weight
+
     def weights(self) -> list[int]:
         """The weights in force: only what they are to each other counts."""
         weights = [watch.server.weight for watch in self.watches]

@@ -302,7 +302,7 @@ class HealthMonitor:
         server = watch.server
         maxconn, minconn = warm_limit(server.maxconn, watch.warm), warm_limit(server.minconn, watch.warm)
         limits = (watch.slot, maxconn, minconn if minconn < maxconn else 0, server.maxqueue)
-        publication = (limits, watch.usable, weight, watch.up)
+        publication = (limits, watch.usable, weight, watch.up, self._groups[watch.group].weight_of(watch))
         if publication != watch.published:
             self._view.set_server_limit(*limits)
             self._view.set_server_state(watch.slot, *publication[1:])

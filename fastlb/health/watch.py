@@ -61,7 +61,7 @@ class Watch:
         self.root: Watch | None = None
         self.asks_to_stop = False
         self.last = _NO_VERDICT
-        self.published: tuple[tuple[int, ...], bool, int, bool] | None = None
+        self.published: tuple[tuple[int, ...], bool, int, bool, int] | None = None
         self.warm = STEPS
         self.duration_s = self.down_s = self.warm_since = 0.0
         self.alarms = self.checks = self.failures = self.inconclusive = self.downs = self.ups = 0

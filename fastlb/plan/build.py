@@ -58,7 +58,7 @@ def build(config: Config, files: tuple[str, ...], digest: str, report: Report, *
     metrics = listeners.metrics(roles, MonitorPlanner(numbers, names, report))
     files_of_values = Files(report, value_of(config.process.default_path, DefaultPath()))
     tables = plan_tables(roles, report)
-    ruled = plan_rules(roles, frontends, backends, servers, tables, resolver, files_of_values, report)
+    ruled = plan_rules(roles, frontends, backends, servers, tables, config.environ, resolver, files_of_values, report)
     frontends, backends, servers, rules = ruled.frontends, ruled.backends, ruled.servers, ruled.table
     binds = keep_fields(binds, frontends, servers, asked=ruled.asks_fields)
     if not report.has_errors and not binds:

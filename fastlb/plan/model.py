@@ -177,7 +177,7 @@ class Frontend:
     """A proxy's client side. ``backend`` is an index or -1 (every connection is then closed, logged ``SC``).
 
     ``client_hs_ms`` 0: as long as ``client_ms``. ``rate_limit`` is in sessions a second, 0 is none. ``number`` is its
-    id, the one said or else the next that is free.
+    id, the one said or else the next that is free. ``rated``: a sample asks for its sessions in a second.
     """
 
     name: str
@@ -199,6 +199,7 @@ class Frontend:
     unique_id: tuple[LogPiece, ...] = ()
     rules: FrontendRules = NO_FRONTEND_RULES
     number: int = 0
+    rated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +209,8 @@ class Backend:
     ``redispatch`` is HAProxy's interval: 0 off, -1 on the last retry (at once for a non-deterministic algorithm), n
     every n-th retry. ``queue_ms`` is already resolved (``timeout queue``, else ``timeout connect``). ``fullconn`` is 0
     where it is not said: see ``fastlb.plan.fullconn``. ``draws`` are those of ``balance random``, ``hashing`` is for
-    ``source`` and ``hash``. ``disable_on_404`` is for its checks, and for who tracks them. ``number`` is its id, as
-    that of a frontend.
+    ``source`` and ``hash``. ``disable_on_404`` is for its checks, and for who tracks them. ``number`` and ``rated`` are
+    as those of a frontend.
     ``persist_down``: whom rules or tables send to a server goes there though it is down. ``unpublished``: no frontend
     sends here but its own, unless ``force-be-switch`` says so.
     """
@@ -247,6 +248,7 @@ class Backend:
     guid: str | None = None
     rules: BackendRules = NO_BACKEND_RULES
     number: int = 0
+    rated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,7 @@ class Server:
 
     ``proxy_version`` is that of the PROXY header it is sent, 0 for none. In version 2 there may be more: a checksum
     (``proxy_crc32c``), the authority that the client's own header names, the unique id, and ``proxy_fields``.
-    ``non_stick``: stick tables do not learn that a client is sent here.
+    ``non_stick``: stick tables do not learn that a client is sent here. ``rated``: as of a frontend.
     """
 
     name: str
@@ -302,6 +304,7 @@ class Server:
     congestion: str | None = None
     md5_key: str = ""
     non_stick: bool = False
+    rated: bool = False
 
     @property
     def unresolved(self) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from fastlb.config.address import parse_host
 from fastlb.config.errors import Location, Report
@@ -20,6 +20,8 @@ from fastlb.rules.files import Files
 from fastlb.rules.model import EMPTY, NO_BACKEND_RULES, BackendRules
 from fastlb.rules.samples import Names
 from fastlb.rules.tablemodel import StickTable
+
+Row = TypeVar("Row", Frontend, Backend, Server)
 
 
 class Ruled(NamedTuple):
@@ -38,6 +40,7 @@ def plan_rules(
     backends: tuple[Backend, ...],
     servers: tuple[Server, ...],
     tables: tuple[StickTable, ...],
+    environ: Mapping[str, str],
     resolver: Resolver,
     files: Files,
     report: Report,
@@ -48,6 +51,7 @@ def plan_rules(
         backends={one.name: number for number, one in enumerate(backends)},
         servers={f"{backends[one.backend].name}/{one.name}": number for number, one in enumerate(servers)},
         tables={one.name: one for one in tables},
+        environ=environ,
     )
 
     def target(name: Said[str]) -> int:
@@ -72,7 +76,18 @@ def plan_rules(
         _told(server, roles.backends[server.backend].proxy, compiler) if server.proxy_fields else server
         for server in servers
     )
-    return Ruled(ruled_frontends, ruled_backends, ruled_servers, compiler.table(), compiler.asks_fields)
+    return Ruled(
+        _rated(ruled_frontends, "frontend", compiler.rated),
+        _rated(ruled_backends, "backend", compiler.rated),
+        _rated(ruled_servers, "server", compiler.rated),
+        compiler.table(),
+        compiler.asks_fields,
+    )
+
+
+def _rated(rows: tuple[Row, ...], what: str, asked: set[tuple[str, int]]) -> tuple[Row, ...]:
+    """With a mark on those whose sessions in a second are asked for."""
+    return tuple(replace(one, rated=True) if (what, number) in asked else one for number, one in enumerate(rows))
 
 
 def _backend(merged: Merged, compiler: RuleCompiler) -> BackendRules:

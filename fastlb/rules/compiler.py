@@ -35,7 +35,7 @@ from fastlb.rules.tables import rule_words
 _SETS = (
     "connection", "session", "content", "backends", "servers", "answer", "sticks", "forces", "switches", "stores",
 )  # fmt: skip
-RULE_WORDS = 6
+RULE_WORDS = 8
 FindBackend = Callable[[Said[str]], int]
 _VERDICTS: dict[Action, Verdict] = {action: Verdict[action.name] for action in Action if action is not Action.USE}
 _PRIORITIES = (Action.SET_CLASS, Action.SET_OFFSET)
@@ -128,6 +128,11 @@ class RuleCompiler:
         """Whether a rule asks for the fields of PROXY headers."""
         return self._tests.asks_fields
 
+    @property
+    def rated(self) -> set[tuple[str, int]]:
+        """The frontends, backends and servers whose sessions in a second a rule asks for."""
+        return self._tests.rated
+
     def table(self) -> bytes:
         """Empty when no proxy has a rule."""
         if not self._used:
@@ -208,7 +213,8 @@ class _Rules:
         words: list[int] = []
         for rule in getattr(self._rules, name):
             try:
-                words += self._rule(rule, server=name == "servers")
+                place = self._table.value(encoded(rule.location.file)), rule.location.line
+                words += (*self._rule(rule, server=name == "servers"), *place)
             except ConfigError as failure:
                 self._report.caught(failure)
         return words
@@ -230,7 +236,7 @@ class _Rules:
         return self._table.words(*words), len(tests)
 
     def _rule(self, rule: Rule, *, server: bool) -> tuple[int, ...]:
-        """The words of a rule."""
+        """The words of a rule, without its place."""
         flags, terms, count = self._condition(rule.condition)
         if rule.pieces:
             parts = (Piece(f"{self._proxy.name}/"), *rule.pieces) if server else rule.pieces

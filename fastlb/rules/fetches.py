@@ -1,10 +1,10 @@
-"""Fetches with arguments of their own: constants, and parts of what a client says."""
+"""Fetches with arguments of their own: constants, parts of what a client says, dates and chance."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastlb.config.connections import SHOWN, TCP
 from fastlb.config.logpieces import PieceKind
@@ -17,8 +17,22 @@ from fastlb.rules.table import Table
 Words = tuple[int, int, int]
 
 
-def compile_fetch(part: Part, table: Table) -> Words | None:
-    """Fetch and arguments of a rule_sample; None for those whose arguments are just numbers, or names."""
+def compile_fetch(part: Part, table: Table, environ: Mapping[str, str]) -> Words | None:
+    """Fetch and arguments of a rule_sample; None for those whose arguments are just numbers, or names.
+
+    What only depends on the machine and on ``environ`` is a constant.
+    """
+    if part.name == "env":
+        value = environ.get(part.arguments[0])
+        return (Fetch.NOTHING, 0, 0) if value is None else _text(value, table)
+    if part.name == "hostname":
+        return _text(socket.gethostname(), table)
+    if part.name == "proc":
+        return _number("1", table)
+    if part.name in _LOCAL:
+        return Fetch.IS_LOCAL, _LOCAL[part.name], 0
+    if part.name in _OF_THE_MOMENT:
+        return _OF_THE_MOMENT[part.name](*part.arguments)
     if part.name in _CONSTANTS:
         return _CONSTANTS[part.name](part.arguments[0], table)
     if part.name in _COOKIES:
@@ -53,6 +67,18 @@ def _payload_lv(part: Part) -> Words:
     )
 
 
+def _date(offset: str = "0", unit: str = "s") -> Words:
+    return _DATES[unit], *split_number(int(offset))
+
+
+def _rand(numbers: str = "4294967296") -> Words:
+    return Fetch.RAND, *split_number(int(numbers))
+
+
+def _uuid(version: str = "4") -> Words:
+    return Fetch.UUID, int(version), 0
+
+
 def _text(text: str, table: Table) -> Words:
     return Fetch.TEXT, *table.text(encoded(text))
 
@@ -73,6 +99,9 @@ def _address(text: str, table: Table) -> Words:
 
 _LONG = {"req.payload_lv": Fetch.REQ_PAYLOAD_LV, "res.payload_lv": Fetch.RES_PAYLOAD_LV}
 _COOKIES = {"req.rdp_cookie": Fetch.REQ_RDP_COOKIE, "req.rdp_cookie_cnt": Fetch.REQ_RDP_COOKIE_CNT}
+_DATES = {"s": Fetch.DATE, "ms": Fetch.DATE_IN_MS, "us": Fetch.DATE_IN_US}
+_OF_THE_MOMENT: dict[str, Callable[..., Words]] = {"date": _date, "rand": _rand, "uuid": _uuid}
+_LOCAL = {"src_is_local": 0, "dst_is_local": 1}
 _CONSTANTS: dict[str, Callable[[str, Table], Words]] = {
     "str": _text, "bin": _bytes, "int": _number, "bool": _number, "ipv4": _address, "ipv6": _address,
 }  # fmt: skip

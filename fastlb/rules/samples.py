@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastlb.config.errors import ConfigError, Location, Report, quote
@@ -27,28 +28,33 @@ _BACKEND, _FRONTEND, _SERVER = "backend", "frontend", "server"
 _REFERS = {
     Fetch.NBSRV: _BACKEND, Fetch.BE_CONN: _BACKEND, Fetch.BE_CONN_FREE: _BACKEND, Fetch.QUEUE: _BACKEND,
     Fetch.AVG_QUEUE: _BACKEND, Fetch.FE_CONN: _FRONTEND, Fetch.SRV_IS_UP: _SERVER, Fetch.SRV_CONN: _SERVER,
-    Fetch.SRV_QUEUE: _SERVER,
+    Fetch.SRV_QUEUE: _SERVER, Fetch.CONNSLOTS: _BACKEND, Fetch.SRV_WEIGHT: _SERVER, Fetch.SRV_IWEIGHT: _SERVER,
+    Fetch.SRV_CONN_FREE: _SERVER, Fetch.FE_SESS_RATE: _FRONTEND, Fetch.BE_SESS_RATE: _BACKEND,
+    Fetch.SRV_SESS_RATE: _SERVER,
 }  # fmt: skip
 
 
 _OF_SERVERS = ("srv_is_up", "srv_queue")
+_RATES = (Fetch.FE_SESS_RATE, Fetch.BE_SESS_RATE, Fetch.SRV_SESS_RATE)
 _OF_FIELDS = (Fetch.FC_PP_TLV, Fetch.FC_PP_AUTHORITY, Fetch.FC_PP_UNIQUE_ID)
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The numbers of everything that a rule can name; servers as ``backend/server``."""
+    """The numbers of everything that a rule can name; servers as ``backend/server``. And the environment."""
 
     frontends: dict[str, int]
     backends: dict[str, int]
     servers: dict[str, int]
     tables: dict[str, StickTable]
+    environ: Mapping[str, str]
 
 
 class TestCompiler:
     """Compiles what stands in conditions, for one table. ``asks_fields``: something asks for those of PROXY headers.
 
     ``names_servers``: some text may be the name of a server.
+    ``rated`` are the frontends, backends and servers whose sessions in a second are asked for: what, and its number.
     """
 
     def __init__(self, table: Table, names: Names, files: Files, resolve: patterns.Resolve, report: Report) -> None:
@@ -59,6 +65,7 @@ class TestCompiler:
         self._report = report
         self.asks_fields = False
         self.names_servers = False
+        self.rated: set[tuple[str, int]] = set()
         self._maps: dict[tuple[str, str], int] = {}
         self._variables: dict[str, int] = {}
 
@@ -76,7 +83,7 @@ class TestCompiler:
         return fetch, first, second, offset, len(rows)
 
     def _fetch(self, part: Part, proxy: str) -> tuple[int, int, int]:
-        special = compile_fetch(part, self._table)
+        special = compile_fetch(part, self._table, self._names.environ)
         if special is not None:
             return special
         fetch = Fetch[part.name.replace(".", "_").upper()]
@@ -101,6 +108,8 @@ class TestCompiler:
         if name not in numbers:
             message = f"there is no {what} {quote(name)}, of which {quote(part.name)} is asked"
             raise ConfigError(part.location, message, did_you_mean(name, numbers))
+        if fetch in _RATES:
+            self.rated.add((what, numbers[name]))
         return numbers[name], 0
 
     def variable(self, name: str) -> int:

@@ -301,7 +301,18 @@ acl a src -f|acl a src -m|acl a src -- 1.1.1.1|acl a src -x 1.1.1.1|acl a req.ss
 acl a src 1.1.1.1/33|acl a src 1.1.1.1/255.0.0.0|acl a src 10/8|acl a src 10.1/16|acl a src,ipmask(24) 10.0.0.0
 acl a src,ipmask(33) 10.0.0.0|acl a src,ipmask(24,64) -m ip 10.0.0.0|acl a req.len gt 5|acl a dst 1.1.1.1
 acl a fe_id 1|acl a fe_name f|acl a fe_defbe b|acl a be_id 1|acl a be_name b|acl a srv_id 1|acl a srv_name s
-acl a so_id 1|acl a so_name x|acl a so_name(1) x|tcp-request connection set-var(sess.a) be_id
+acl a so_id 1|acl a act_conn(b) gt 1|acl a connslots gt 1|acl a connslots(b) gt 1|acl a connslots(f) gt 1
+acl a srv_weight(b/s) gt 1|acl a srv_weight(b/x) gt 1|acl a srv_iweight(b/s) 1|acl a srv_uweight 1
+acl a srv_conn_free(b/s) gt 1
+acl a date 1|acl a date(5) 1|acl a date(-5,ms) 1|acl a date(5,h) 1|acl a date(x) 1|acl a date_us 1|acl a rand 1
+acl a rand(5) 1|acl a rand(x) 1|acl a uuid -m found|acl a uuid(4) -m found|acl a uuid(5) -m found|acl a env(HOME) x
+acl a hostname x|acl a thread 1|acl a proc 1|acl a stopping|acl a prio_class 1|acl a prio_offset 1
+acl a fe_client_timeout 1|acl a be_server_timeout 1|acl a be_tunnel_timeout 1|acl a cur_server_timeout 1
+acl a cur_tunnel_timeout 1|acl a be_server_timeout(b) 1
+acl a fe_sess_rate gt 1|acl a fe_sess_rate(f) gt 1|acl a fe_sess_rate(b) 1|acl a be_sess_rate(b) gt 1
+acl a be_sess_rate(x) 1|acl a srv_sess_rate(b/s) gt 1|acl a srv_sess_rate gt 1
+acl a src_is_local|acl a dst_is_local|acl a src_is_local(1)|acl a last_rule_file x|acl a last_rule_line 5
+acl a so_name x|acl a so_name(1) x|tcp-request connection set-var(sess.a) be_id
 tcp-request content set-var(txn.a) srv_name|tcp-request content set-var(txn.a) so_name
 use_backend b if TRUE and TRUE|use_backend b if a|use_backend b|use_backend x|use_backend b foo
 use_backend b if { src 1.1.1.1 }|use_backend b if { src 1.1.1.1|use_backend b if {src 1.1.1.1}|use_backend b if { }
@@ -400,7 +411,7 @@ unix-bind mode|unix-bind mode 9
 STRICTER_FRONTEND = """
 acl a src_port gt 1:5|acl a req.ssl_sni -m found x|acl a fc_lost(us) gt 1
 acl a hdr(host) x|acl a src -u 5 1.1.1.1|acl a src 1.2.3.4/255.0.255.0|acl a always_true 1|acl a path /x
-acl a connslots(b) gt 5|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
+acl a env x|use_backend b if|use_backend b if TRUE or|use_backend %ci|tcp-request content reject if HTTP
 tcp-request inspect-delay 5s x
  rate-limit sessions 5 6|option transparent|transparent|option socket-stats
 maxconn 3x|bind :18081 backlog 0|bind :18081 backlog x
@@ -412,7 +423,7 @@ bind :18081 interface abcdefghijklmnopqrs|bind /x tcp-ut 5s
 log-format "%{+Z}ci"|log-format "%{Q}ci"|log-format "%{+json}o"|log-format "%.x"|log-format "%hrl"
 tcp-request connection set-src src|tcp-request content set-tos 300|tcp-request content set-mark 5
 tcp-request content capture src len 5000
-log-format "%ST"|log-format "%sslv"|log-format "%tsc"|log-format "%[date(5)]"
+log-format "%ST"|log-format "%sslv"|log-format "%tsc"
 tcp-request content set-var-fmt(txn.a) %ci|tcp-request content set-var(proc.a) src
 tcp-request content set-var-fmt(txn.a)
 clitcpka-idle 10h|clitcpka-cnt 0|clitcpka-cnt 128|clitcpka-idle 10 5
@@ -454,6 +465,7 @@ LENIENT_FRONTEND = (
     "|acl a bc_src 10.0.0.0/8|acl a bytes_in gt 5|log-format %[bytes_out,div(1024)]"
     "|acl a txn.redispatched|acl a src,bytes(txn.a,txn.b) -m found|log-format %[fc.timer.total]:%[txn.sess_term_state]"
     "|bind :18081 cc reno|bind :18081 label x|bind :18081 shards by-group|bind :18081 guid-prefix x"
+    "|acl a act_conn gt 1|acl a pid 1|acl a uptime 5|acl a uuid(7) -m found|acl a be_connect_timeout 1"
 )
 LENIENT_BACKEND = """
 hash-type consistent none|hash-type maglev|hash-type maglev wt6

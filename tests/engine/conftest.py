@@ -56,8 +56,8 @@ def scale(record_property: Callable[[str, object], None]) -> Scale:
 def judge(tmp_path: Path) -> Iterator[object]:
     judges = []
 
-    def make(rules: str, inherited: str = "") -> Judge:
-        judges.append(Judge(tmp_path, rules, inherited))
+    def make(rules: str, inherited: str = "", **more: object) -> Judge:
+        judges.append(Judge(tmp_path, rules, inherited, **more))
         return judges[-1]
 
     yield make

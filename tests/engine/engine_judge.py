@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from fastlb import _engine
 from fastlb.plan.load import load
@@ -15,14 +17,16 @@ BACKENDS = "".join(f"backend b{n} from d\n server s1 127.0.0.1:80\n server s2 12
 class Judge:
     """An engine that knows a frontend with some rules."""
 
-    def __init__(self, directory: Path, rules: str, inherited: str = "") -> None:
+    def __init__(
+        self, directory: Path, rules: str, inherited: str = "", environ: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         path = directory / "lb.conf"
         lines, above = (
             "".join(f" {line.strip()}\n" for line in one.strip().splitlines()) for one in (rules, inherited)
         )
         frontend = f"frontend f from own\n bind 127.0.0.1:1\n{lines} default_backend b0\n"
         path.write_text(f"{DEFAULTS}defaults own from d\n{above}{frontend}{BACKENDS}")
-        result = load([str(path)], environ={})
+        result = load([str(path)], environ=environ)
         assert result.plan is not None, result.diagnostics
         plan = result.plan
         self.shm_fd = _engine.shm_create()

@@ -116,7 +116,14 @@ MESSAGES = [
 TAGS = ("35", "BeginString", "BodyLength", "MsgType", "SenderCompID", "TargetCompID", "CheckSum", "49", "58", "999")
 OF_MESSAGES = ["fix_is_valid", *(f"fix_tag_value({tag})" for tag in TAGS)]
 
+# Dates are compared to eleven days.
+MOMENTS = (
+    "proc", "stopping", "hostname", "rand(1)", "env(FASTLB_NOBODY_SETS_THIS)", "date,div(1000000)",
+    "date(-5000000000),div(1000000)", "date(99999999999,ms),div(1000000000)", "date(-7,us),div(1000000000000)",
+)  # fmt: skip
+
 SAMPLES = [
+    *MOMENTS,
     *(f"{sample},{of}" for sample in NUMBERS for of in OF_NUMBERS),
     *(f"{sample},{of}" for sample in TEXTS for of in OF_TEXTS),
     *(f"{sample},{of}" for sample in CODES for of in OF_CODES),

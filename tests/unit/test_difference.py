@@ -151,6 +151,7 @@ SILENT = {
     "tracked",
     "keeps_fields",
     "number",
+    "rated",
 }
 
 

@@ -158,3 +158,35 @@ def test_the_limit_grows_too_and_a_reload_does_not_lift_it(monkeypatch: pytest.M
             assert growing == sorted(growing)
 
     observe(scenario)
+
+
+class Shown(Limits):
+    """The same with an eye on the weights that rules see."""
+
+    def set_server_limit(self, slot: int, maxconn: int, minconn: int, maxqueue: int) -> None:
+        self.view.set_server_limit(slot, maxconn, minconn, maxqueue)
+
+    def set_server_state(self, slot: int, usable: bool, weight: int, up: bool = False, shown: int = 0) -> None:
+        self.said.append(shown)
+        self.view.set_server_state(slot, usable, weight, up, shown)
+
+
+@pytest.mark.parametrize(("balance", "least"), [(Balance.ROUNDROBIN, 2), (Balance.STATIC_RR, 40)])
+def test_rules_see_the_weight_grow_in_the_measure_of_the_file(
+    balance: Balance, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(observed: Observed) -> None:
+        shown = Shown(observed.shared.view)
+        monkeypatch.setattr(observed.monitor, "_view", shown)
+        async with Port() as a:
+            server = server_of("a", a.number, check_of(a.number), slowstart_ms=600, weight=40)
+            observed.install(plan_of([server], balance=balance))
+            assert shown.said == [40]
+            await a.close()
+            await until(lambda: not observed.health("a").up)
+            await a.open()
+            await until(lambda: observed.health("a").up)
+            await until(lambda: observed.health("a").warmth == 1)
+            assert (min(shown.said), shown.said[-1]) == (least, 40)
+
+    observe(scenario)
