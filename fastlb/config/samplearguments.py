@@ -153,6 +153,8 @@ def _code(text: str) -> None:
 def _precision(text: str) -> None:
     if text not in ("us", "ms"):
         raise UnitError("it is us or ms")
+
+
 def _unit(text: str) -> None:
     if text not in ("s", "ms", "us"):
         raise UnitError("it is one of s, ms, us")
