@@ -7,6 +7,7 @@ cdef void target_bind(worker_t *w, session_t *s) noexcept nogil:
     add(&row.picked_total, 1)
     add(&row.sessions, 1)
     store_relaxed(&row.last_session_us, cold.accepted_real_us + (w.now_us - cold.accepted_us))
+    cold.cut_order = w.cuts_going
     if cold.assigned_us == 0:
         cold.assigned_us = w.now_us
     if cold.queued_us:

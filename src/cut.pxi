@@ -8,11 +8,12 @@ cdef bint cut_is_due(worker_t *w) noexcept nogil:
 
 cdef void cut_session(worker_t *w, session_t *s) noexcept nogil:
     # Those who wait in a queue have no server, and those who linger have ended already.
+    # Whose server was chosen since the order was noticed are not meant, however long the pass over the others takes.
     cdef uint64_t order
     if s.state == SESSION_FREE or s.state == SESSION_LINGERING or s.target == NULL:
         return
     order = load_relaxed(&w.control.servers[s.target.slot].cut)
-    if order >> CUT_ORDER_SHIFT > w.cuts_done:
+    if order >> CUT_ORDER_SHIFT > w.colds[session_index(w, s)].cut_order:
         session_close(w, s, <uint8_t>order)
 
 

@@ -165,6 +165,7 @@ ctypedef struct cold_t:
     uint8_t queue_on_server
     uint32_t linger_ms    # pause until the next look
     plan_bind *bind       # where it was accepted
+    uint64_t cut_order    # the latest that had been noticed when the server was chosen
     plan_server *avoid    # the server that failed, for a redispatch
     plan_server *pinned   # the server that a rule chose
     uint8_t retries       # 1 + those that a rule has set; 0: the backend's
@@ -314,7 +315,7 @@ ctypedef struct worker_t:
     uint8_t queues_dirty  # somebody freed a server: look at the queues
 
     uint64_t cuts_done    # orders up to this one have been carried out
-    uint64_t cuts_going   # the pass over the sessions that goes on is for orders up to this one
+    uint64_t cuts_going   # orders up to this one have been noticed; the pass over the sessions that goes on is for them
     uint32_t cut_at       # where it goes on
 
     pipe_pool_t pool
