@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from observed import NOWHERE, plan_of, server_of, tcp, until
 from snapshots import health_of, master_info
+from system.harness.ports import Ports
 
 from fastlb._engine import Shm
 from fastlb.metrics_http import MetricsServer
@@ -30,11 +31,11 @@ PLAN = plan_of([server_of(f"s{i}", 1) for i in range(3)])
 HEALTH = [health_of("be0", server.name) for server in PLAN.servers]
 
 
+PORTS = Ports()
+
+
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    return PORTS.take()
 
 
 def bind_at(port: int, path: str = "/metrics") -> MetricsBind:

@@ -30,12 +30,6 @@ def plan(*binds):
 
 
 @pytest.fixture
-def port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
-
-
-@pytest.fixture
 def listeners():
     made = Listeners()
     yield made

@@ -26,12 +26,6 @@ def plan(port: int) -> Plan:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
-@pytest.fixture
 def listeners(port: int) -> Iterator[Listeners]:
     """Sockets for three workers."""
     made = Listeners()
