@@ -129,6 +129,8 @@ def test_who_is_rejected_for_what_the_server_said_is_counted(fastlb, puppet, por
     for said, expected in ((b"22", (b"", FIN)), (b"", (b"", FIN)), (b"220", (b"220", RST))):
         with connect(("127.0.0.1", port)) as client:
             far = server.accept()
+            # A reset that comes before the worker has looked at its connect is a failed connect, and tried again.
+            eventually(lambda: lb.samples().sum("fastlb_server_connecting") == 0, "the worker is connected")
             far.sendall(said)
             if not said.startswith(b"220"):
                 assert silent(client, 0.1)
