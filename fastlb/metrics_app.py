@@ -43,6 +43,14 @@ def _text(status: int, text: str, headers: Headers = ()) -> Answer:
     return Answer(status, f"{text}\n".encode(), _TEXT + headers)
 
 
+def _path(target: str) -> str:
+    """Of a path or a whole URL; empty for what is neither, such as ``//[``."""
+    try:
+        return unquote(urlsplit(target).path)
+    except ValueError:
+        return ""
+
+
 @dataclass(slots=True)
 class Endpoint:
     """What one listening address serves. ``path`` and ``monitor`` may change at a reload."""
@@ -62,7 +70,7 @@ class Endpoint:
             return Answer(status, body.encode(), _PAGE)
         if request.method not in (b"GET", b"HEAD"):
             return _text(405, "only GET and HEAD", (("Allow", "GET, HEAD"),))
-        path = unquote(urlsplit(target).path)
+        path = _path(target)
         if path == "/healthz":
             return _text(200, "ok")
         if path == "/readyz":

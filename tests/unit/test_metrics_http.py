@@ -160,6 +160,7 @@ def test_junk_is_refused_and_disturbs_nobody() -> None:
         assert (await one.get("/" + "x" * 100_000))[0] == 431
         assert (await one.get("/metrics", "X: " + "y" * 100_000))[0] == 431
         assert (await one.ask("\x16\x03\x01 not HTTP\r\n\r\n"))[0] == 400
+        assert (await one.get("//["))[0] == 404
         pipelined = await one.ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
         assert pipelined[0] == 200
         assert (await one.get("/metrics"))[0] == 200
