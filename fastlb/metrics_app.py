@@ -15,13 +15,12 @@ from urllib.parse import unquote, urlsplit
 
 import h11
 
+from fastlb.doors import TimedConnection
 from fastlb.monitor_http import page
 from fastlb.plan.model import Monitor
 from fastlb.render import RenderError
 
-CONNECTIONS = 128
 HEADER_BYTES = 8190
-HEADER_TIME_S = 4.0
 REQUEST_TIME_S = 30.0
 LINGER_TIME_S = 1.0  # for what a client goes on to send: closing on unread bytes could cost it the answer
 
@@ -92,37 +91,15 @@ class Endpoint:
         return Answer(200, body, (*headers, ("Content-Encoding", "gzip")) if compressed else headers)
 
 
-class Connection(asyncio.Protocol):
-    """One client's connection, aborted when its time is over."""
+class Connection(TimedConnection):
+    """One client's connection: one request."""
 
-    def __init__(self, endpoint: Endpoint, others: set[Connection]) -> None:
+    def __init__(self, endpoint: Endpoint, others: set[TimedConnection]) -> None:
+        super().__init__(others)
         self._endpoint = endpoint
-        self._others = others
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
-        self._alarm: asyncio.TimerHandle | None = None
         self._answering: asyncio.Task[None] | None = None
         self._answered = False
-        self._client: asyncio.Transport | None = None
-
-    def abort(self) -> None:
-        """End it at once."""
-        if self._client is not None:
-            self._client.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._client = transport
-        if len(self._others) >= CONNECTIONS:
-            transport.abort()
-            return
-        self._others.add(self)
-        self._set_alarm(HEADER_TIME_S)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._others.discard(self)
-        self._client = None
-        if self._alarm is not None:
-            self._alarm.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._answering is not None or self._answered:
@@ -136,40 +113,24 @@ class Connection(asyncio.Protocol):
             self._send(_text(error.error_status_hint, str(error)))
             return
         if isinstance(event, h11.Request):
-            self._set_alarm(REQUEST_TIME_S)
+            self.set_alarm(REQUEST_TIME_S)
             self._answering = asyncio.ensure_future(self._answer(event))
 
     async def _answer(self, request: h11.Request) -> None:
         self._send(await self._endpoint.answer(request), bodiless=request.method == b"HEAD")
 
     def _send(self, answer: Answer, bodiless: bool = False) -> None:
-        if self._client is None:
+        if self.client is None:
             return
         self._answered = True
         length = () if answer.body is None else (("Content-Length", str(len(answer.body))),)
         headers = [*answer.headers, *length, ("Connection", "close")]
         reason = HTTPStatus(answer.status).phrase
         head = self._http.send(h11.Response(status_code=answer.status, headers=headers, reason=reason))
-        self._client.write((head or b"") + (b"" if bodiless else answer.body or b""))
+        self.client.write((head or b"") + (b"" if bodiless else answer.body or b""))
         if self._http.their_state in (h11.DONE, h11.MUST_CLOSE):
-            self._client.close()
+            self.client.close()
             return
-        self._client.write_eof()
-        if not self._client.get_write_buffer_size():
-            self._set_alarm(LINGER_TIME_S)
-
-    def _set_alarm(self, seconds: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_later(seconds, self.abort)
-
-
-def protocol_factory(endpoint: Endpoint) -> tuple[Callable[[], asyncio.Protocol], Callable[[], Awaitable[None]]]:
-    """(what makes the protocol of each connection, what ends all connections)."""
-    connections: set[Connection] = set()
-
-    async def end() -> None:
-        for connection in list(connections):
-            connection.abort()
-
-    return lambda: Connection(endpoint, connections), end
+        self.client.write_eof()
+        if not self.client.get_write_buffer_size():
+            self.set_alarm(LINGER_TIME_S)

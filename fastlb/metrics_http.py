@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastlb._engine import Shm
-from fastlb.monitor_http import MonitorEndpoint
-from fastlb.monitor_http import protocol_factory as monitor_factory
+from fastlb.doors import door
+from fastlb.monitor_http import MonitorEndpoint, Probe
 from fastlb.plan.model import Address, MetricsBind, Monitor
 from fastlb.stats import Snapshot
 
@@ -101,10 +101,10 @@ class MetricsServer:
         if endpoint is None:
             assert bind.monitor is not None
             probed = MonitorEndpoint(bind.monitor, self._is_well)
-            return await _listen(probed, sock, *monitor_factory(probed))
-        from fastlb.metrics_app import protocol_factory
+            return await _listen(probed, sock, *door(Probe, probed))
+        from fastlb.metrics_app import Connection
 
-        return await _listen(endpoint, sock, *protocol_factory(endpoint))
+        return await _listen(endpoint, sock, *door(Connection, endpoint))
 
     def _endpoint(self, bind: MetricsBind) -> Endpoint:
         try:

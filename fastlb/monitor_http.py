@@ -6,16 +6,14 @@ fits any socket. Nothing blocks, and junk from the network is no alarm of ours.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fastlb.doors import TimedConnection
 from fastlb.plan.monitors import Monitor
 
 HEADER_BYTES = 4096
-HEADER_TIME_S = 4.0
-CONNECTIONS = 128
 
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (/[^ ]*|\*) HTTP/1\.([01])\r?\n")
 _END = re.compile(rb"\n\r?\n")
@@ -58,24 +56,13 @@ def _bytes(said: tuple[str, str], bodiless: bool = False) -> bytes:
     return f"{head}content-type: text/html\r\nconnection: close\r\n\r\n{'' if bodiless else body}".encode()
 
 
-class _Probe(asyncio.Protocol):
+class Probe(TimedConnection):
     """One client's connection."""
 
-    def __init__(self, endpoint: MonitorEndpoint, others: set[_Probe]) -> None:
+    def __init__(self, endpoint: MonitorEndpoint, others: set[TimedConnection]) -> None:
+        super().__init__(others)
         self._endpoint = endpoint
-        self._others = others
         self._head = b""
-        self._alarm: asyncio.TimerHandle | None = None
-        self.client: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.client = transport
-        if len(self._others) >= CONNECTIONS:
-            transport.abort()
-            return
-        self._others.add(self)
-        self._alarm = asyncio.get_running_loop().call_later(HEADER_TIME_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         assert self.client is not None
@@ -83,22 +70,3 @@ class _Probe(asyncio.Protocol):
         if _END.search(self._head) or len(self._head) > HEADER_BYTES:
             self.client.write(self._endpoint.answer(self._head))
             self.client.close()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._others.discard(self)
-        if self._alarm is not None:
-            self._alarm.cancel()
-
-
-def protocol_factory(
-    endpoint: MonitorEndpoint,
-) -> tuple[Callable[[], asyncio.Protocol], Callable[[], Awaitable[None]]]:
-    """(what makes the protocol of each connection, what ends all connections)."""
-    probes: set[_Probe] = set()
-
-    async def end() -> None:
-        for probe in list(probes):
-            if probe.client is not None:
-                probe.client.abort()
-
-    return lambda: _Probe(endpoint, probes), end

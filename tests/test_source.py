@@ -41,6 +41,7 @@ service
 metrics_http liveness
 metrics_app
 monitor_http
+doors
 crew exporter render
 roster
 children

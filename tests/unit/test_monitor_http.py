@@ -12,9 +12,10 @@ from observed import NOWHERE, check_of, plan_of, server_of, tcp, until
 from test_health_monitor import Observed, Port, observe
 from test_metrics_http import free_port
 
+from fastlb.doors import CONNECTIONS
 from fastlb.liveness import Liveness
 from fastlb.metrics_http import MetricsServer
-from fastlb.monitor_http import CONNECTIONS, HEADER_BYTES, MonitorEndpoint
+from fastlb.monitor_http import HEADER_BYTES, MonitorEndpoint
 from fastlb.plan.model import MetricsBind, Monitor
 from fastlb.plan.monitors import Failing, Question
 
@@ -95,14 +96,14 @@ def test_a_listener_answers_and_a_reload_changes_its_path() -> None:
 
 
 def test_who_says_nothing_keeps_nobody_out_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastlb.monitor_http.HEADER_TIME_S", 0.6)
+    monkeypatch.setattr("fastlb.doors.HEADER_TIME_S", 0.6)
 
     async def scenario(server: MetricsServer, port: int) -> None:
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
         await asyncio.sleep(0.05)
         with suppress(ConnectionError):
             assert await ask(port, b"GET /health HTTP/1.0\r\n\r\n") == b""
-        monkeypatch.setattr("fastlb.monitor_http.HEADER_TIME_S", 10)
+        monkeypatch.setattr("fastlb.doors.HEADER_TIME_S", 10)
         await asyncio.sleep(1)
         assert await ask(port, b"GET /health HTTP/1.0\r\n\r\n") == OK
         for one in silent:
