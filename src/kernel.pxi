@@ -16,8 +16,9 @@ cdef inline uint32_t kernel_index(worker_t *w, session_t *s, flow_t *f) noexcept
 
 cdef uint64_t kernel_delivered(kernel_side_t *side, flow_t *f, end_t *sink) noexcept nogil:
     # How much of what was redirected the sink has. Acknowledged first, unacknowledged second: what is acknowledged
-    # between the two calls is then missed, not counted twice. A dead sink gets nothing more: no use in waiting.
-    cdef int64_t acked
+    # between the two calls is then missed, not counted twice, and may be more than was ever redirected (delivered < 0).
+    # A dead sink gets nothing more: no use in waiting.
+    cdef int64_t acked, delivered
     cdef int unacked
     if sink.flags & (END_DEAD | END_ERROR):
         return side.received
@@ -25,7 +26,8 @@ cdef uint64_t kernel_delivered(kernel_side_t *side, flow_t *f, end_t *sink) noex
     unacked = net_unacked_bytes(sink.fd)
     if acked < 0 or unacked < 0:
         return side.sent
-    return min(side.received, <uint64_t>(acked + unacked) - side.base - (side.read - f.pending))
+    delivered = acked + unacked - <int64_t>(side.base + side.read - f.pending)
+    return min(side.received, <uint64_t>max(<int64_t>side.sent, delivered))
 
 
 cdef void kernel_count(worker_t *w, session_t *s, flow_t *f, end_t *sink) noexcept nogil:

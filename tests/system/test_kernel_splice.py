@@ -11,6 +11,7 @@ import pytest
 
 from fastlb import kernelsplice
 
+from .harness.chatty import ROUNDS, chat, chat_until_promoted, promoted
 from .harness.client import FIN, RST, connect, elapsed_s, read_exactly, read_to_end, reset, silent
 from .harness.launch import BASE
 from .harness.load import in_threads
@@ -19,8 +20,6 @@ from .harness.transfer import bytes_received
 from .harness.waiting import eventually
 
 pytestmark = pytest.mark.skipif(kernelsplice.refusal() is not None, reason=f"not here: {kernelsplice.refusal()}")
-
-ROUNDS = 10  # small exchanges that may make a session the kernel's: a busy worker sees two turns of it as one
 
 
 def config(port, server, *lines):
@@ -32,29 +31,6 @@ def config(port, server, *lines):
         server s {server}
         {more}
     """
-
-
-def chat(client, far, rounds=ROUNDS):
-    for number in range(rounds):
-        question, answer = b"?%d" % number, b"!%d" % number
-        client.sendall(question)
-        assert read_exactly(far, len(question)) == question
-        far.sendall(answer)
-        assert read_exactly(client, len(answer)) == answer
-
-
-def promoted(lb):
-    return lb.samples().sum("fastlb_worker_kernel_sessions")
-
-
-def chat_until_promoted(lb, client, far, count=1):
-    """Small exchanges until ``count`` sessions are the kernel's."""
-
-    def done():
-        chat(client, far)
-        return promoted(lb) == count
-
-    eventually(done, "the session is the kernel's")
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """``option kernel-splice`` when something goes wrong: the right bytes, or an honest reset, and nothing left behind."""
 
 import itertools
+import os
 import random
+import signal
+import socket
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -12,9 +16,11 @@ import pytest
 from fastlb import kernelsplice
 
 from .harness import inject
+from .harness.chatty import chat_until_promoted
 from .harness.client import FIN, RST, connect, read_exactly, read_to_end, reset
 from .harness.launch import BASE
 from .harness.load import in_threads
+from .harness.waiting import eventually
 
 pytestmark = pytest.mark.skipif(kernelsplice.refusal() is not None, reason=f"not here: {kernelsplice.refusal()}")
 
@@ -41,8 +47,8 @@ def config(port, server):
     """
 
 
-def promoted(lb):
-    """Sessions that the kernel has had so far."""
+def promotions(lb):
+    """How many sessions the kernel has had so far."""
     return lb.samples().sum("fastlb_worker_kernel_sessions_total")
 
 
@@ -100,9 +106,9 @@ def test_calls_that_fail_now_and_then(fastlb, peer, port, directory, scale):
     count = scale("conversations for each of 10 faults", 500, least=10)
     seeds = itertools.count()
     for call, error, when in NOW_AND_THEN:
-        before, ends = promoted(lb), Counter()
+        before, ends = promotions(lb), Counter()
         with inject.failing(workers, call, error, when, directory) as injection:
-            while not (injection.count and promoted(lb) > before):  # beside other work few are promoted
+            while not (injection.count and promotions(lb) > before):  # beside other work few are promoted
                 jobs = [partial(echoed, ("127.0.0.1", port), next(seeds)) for _ in range(count)]
                 ends += Counter(in_threads(jobs, width=4))
                 assert ends.total() < 50 * count, f"{call} = {error}: {injection.count} calls, none promoted"
@@ -110,6 +116,61 @@ def test_calls_that_fail_now_and_then(fastlb, peer, port, directory, scale):
         assert ends["exact"], f"{call} = {error}: {ends}"
         if call == "bpf" or error == "EINTR":
             assert set(ends) == {"exact"}, f"{call} = {error}: {ends}"
+
+
+CREDIT = 262_144  # of a direction without its worker: a segment costs its bytes and 512 (docs/architecture.md)
+
+
+def credit_and(more, segment, seed):
+    """As many segments as the kernel redirects while the worker does nothing, and ``more`` for the worker to copy."""
+    rng = random.Random(seed)
+    return [rng.randbytes(segment) for _ in range(CREDIT // (segment + 512) + more)]
+
+
+def bytes_copied(lb):
+    return lb.samples().sum("fastlb_worker_moved_bytes_total", mover="copy")
+
+
+@contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.skipif(bool(inject.unavailable()), reason=str(inject.unavailable()))
+def test_all_is_acknowledged_while_the_worker_counts(fastlb, puppet, port, directory):
+    """What a sink has is the sum of its acknowledged bytes and of those that are not, asked for one after the other.
+
+    Here the second answer is "none", as if all had been acknowledged in between. That redirected bytes are on their way
+    has to be seen all the same: what the worker copies would overtake them.
+    """
+    server = puppet()
+    lb = fastlb.start(config(port, server).replace("nbthread 2", "nbthread 1\n    tune.sndbuf.client 2304"))
+    (worker,) = lb.workers()
+    client = connect(("127.0.0.1", port), rcvbuf=2304)
+    far = server.accept()
+    far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    chat_until_promoted(lb, client, far)
+    tiny, large = credit_and(0, 1, seed=1), credit_and(20, 1000, seed=2)
+    copied, before = random.Random(3).randbytes(4000), bytes_copied(lb)
+    with stopped(worker):
+        for part in (*tiny, copied):
+            far.sendall(part)
+        got = read_exactly(client, len(tiny) * 3 // 4)  # the chat has cost up to a quarter
+    eventually(lambda: bytes_copied(lb) >= before + len(copied), "the worker copies more than the client has room for")
+    with inject.doing_nothing([worker], "ioctl", directory) as injection:
+        with stopped(worker):
+            for part in large:
+                far.sendall(part)
+        far.shutdown(socket.SHUT_WR)
+        eventually(lambda: injection.count, "the worker asks")
+        rest, how = read_to_end(client)
+    assert got + rest == b"".join((*tiny, copied, *large))
+    assert how == FIN
+    client.close()
 
 
 def cut_off(to, server, lock, seed):
@@ -145,4 +206,4 @@ def test_resets_at_any_moment(fastlb, puppet, port, scale):
     lb = fastlb.start(config(port, server))
     count = scale("sessions", 10_000, least=150)
     in_threads([lambda n=n: cut_off(("127.0.0.1", port), server, lock, n) for n in range(count)], width=6)
-    assert promoted(lb) > count / 2
+    assert promotions(lb) > count / 2

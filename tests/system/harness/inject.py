@@ -1,4 +1,4 @@
-"""System calls that fail although nothing is wrong: strace(1) answers in the kernel's place."""
+"""System calls that fail although nothing is wrong, or do nothing: strace(1) answers in the kernel's place."""
 
 import shutil
 import signal
@@ -22,7 +22,7 @@ class Injection:
 
     @property
     def count(self) -> int:
-        """How many calls have failed on purpose."""
+        """How many calls have been answered so."""
         return self._trace.read_text(errors="replace").count("(INJECTED)")
 
 
@@ -30,10 +30,23 @@ class Injection:
 def failing(pids: Sequence[int], call: str, error: str, when: str, directory: Path) -> Iterator[Injection]:
     """In these processes ``call`` fails with ``error``: ``when`` is "1+" for always, "2+5" for each fifth from the
     second on (counted in each process by itself)."""
+    with _answering(pids, call, f"error={error}", when, directory) as injection:
+        yield injection
+
+
+@contextmanager
+def doing_nothing(pids: Sequence[int], call: str, directory: Path) -> Iterator[Injection]:
+    """In these processes ``call`` succeeds, and what it should have written keeps its value."""
+    with _answering(pids, call, "retval=0", "1+", directory) as injection:
+        yield injection
+
+
+@contextmanager
+def _answering(pids: Sequence[int], call: str, answer: str, when: str, directory: Path) -> Iterator[Injection]:
     trace, said = directory / "strace.trace", directory / "strace.said"
     # Instead of nothing (number -1, which the workers' seccomp filter punishes) a call that changes nothing is made.
     command = ["strace", "-o", str(trace), "-e", f"trace={call}", "-e"]
-    command.append(f"inject={call}:error={error}:syscall=getpid:when={when}")
+    command.append(f"inject={call}:{answer}:syscall=getpid:when={when}")
     for pid in pids:
         command += ["-p", str(pid)]
     with said.open("wb") as stderr:
