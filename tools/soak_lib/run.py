@@ -159,9 +159,9 @@ def _stage(options: argparse.Namespace) -> Iterator[Stage]:
     servers = tuple(Server(f"s{number}", ports.take(), directory) for number in (1, 2, 3))
     books = Books()
     try:
-        shape = Shape(servers, ports.take(), ports.take(), ports.take(), log.path)
+        shape = Shape(servers, *(ports.take() for _ in range(4)), log.path)
         balancer = Balancer(shape, directory, ports.take())
-        doors = [Door(shape.even), Door(shape.least), Door(shape.ruled, proxied=True)]
+        doors = [Door(shape.even), Door(shape.least), Door(shape.ruled, proxied=True), Door(shape.chatty)]
         load = Load(books, doors, options.rate, options.seed, options.broken)
         try:
             yield Stage(balancer, servers, load, books, log, Random(options.seed + 1), ports.take(), directory)

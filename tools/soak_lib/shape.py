@@ -51,6 +51,11 @@ listen ruled
     use-server {first} if {{ var(sess.kind) -m str slow }}
     stick on src
 {all_servers}
+
+listen chatty
+    bind 127.0.0.1:{chatty}
+    option kernel-splice
+{all_servers}
 """
 
 
@@ -63,6 +68,7 @@ class Shape:
     even: int
     least: int
     ruled: int
+    chatty: int
     log: Path
     workers: int = 2
     all_servers: bool = True
@@ -75,7 +81,7 @@ class Shape:
         here = self.servers if self.all_servers else self.servers[:-1]
         return TEXT.format(
             workers=self.workers, maxconn=MAXCONN, log=self.log, least=self.least, ruled=self.ruled, tracked=TRACKED,
-            first=self.servers[0].name,
+            chatty=self.chatty, first=self.servers[0].name,
             even_binds="\n".join(f"    bind 127.0.0.1:{port}" for port in binds),
             even_servers="\n".join(map(self._server, here)),
             all_servers="\n".join(map(self._server, self.servers)),
