@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine, openloop
+from bench.compiled import compiled
 from bench.lab import Lab
 from bench.openloop import OpenLoop, percentile_us
 from bench.peers import Peer, Running
@@ -21,7 +22,7 @@ Run = tuple[OpenLoop, float]
 
 def measure(lab: Lab) -> list[dict[str, Any]]:
     """One record for each rate and peer."""
-    program = openloop.build(lab.folder)
+    program = compiled("openloop", lab.folder)
     seconds = 2 * lab.settings.part_seconds
     running = lab.single_workers()
     records = []

@@ -12,9 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.daemons import find_program
-
-SOURCE = Path(__file__).with_suffix(".c")
 # The client itself may be this late, or what it tells is about itself.
 LAG_P99_LIMIT_US = 1000.0
 # The last request may still be due when the time is over: one in a thousand.
@@ -50,18 +47,6 @@ class OpenLoop:
         """Whether all requests were made when they were due, or as soon as a connection was free for them."""
         in_time = percentile_us(self.lag, 99.0) <= LAG_P99_LIMIT_US
         return in_time and self.sent >= SENT_SHARE * self.scheduled and not self.failures
-
-
-def build(folder: Path) -> Path:
-    """The client, compiled into ``folder``."""
-    compiler = find_program("cc") or find_program("gcc")
-    if compiler is None:
-        raise RuntimeError("a C compiler is needed for the open-loop client: apt install gcc")
-    program = folder / "openloop"
-    if not program.exists():
-        command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(SOURCE)]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    return program
 
 
 def run(program: Path, port: int, rate: int, seconds: float, connections: int = 64, path: str = "/5") -> OpenLoop:

@@ -62,7 +62,7 @@ STREAM_MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A balancer that can be started. ``kind`` is direct, fastlb, haproxy or nginx; ``direct`` has no process."""
+    """A balancer that can be started. ``kind`` is direct (no process), fastlb, haproxy, nginx or floor."""
 
     name: str
     kind: str
@@ -107,7 +107,7 @@ class Running:
         }
         conf = folder / f"{self.peer.kind}-{self.http_port}.conf"
         conf.write_text(_configuration(self.peer.kind, folder, values))
-        self._daemon = Daemon(_command(self.peer, folder, conf), self._cpus, conf.with_suffix(".log"))
+        self._daemon = Daemon(_command(self.peer, folder, conf, values), self._cpus, conf.with_suffix(".log"))
         self._daemon.wait_until(lambda: answers_http(self.http_port), self.peer.name)
 
     def stop(self) -> None:
@@ -123,7 +123,10 @@ def _configuration(kind: str, folder: Path, values: dict[str, int]) -> str:
     return "".join(module) + head + NGINX_STREAM.format(**values)
 
 
-def _command(peer: Peer, folder: Path, conf: Path) -> list[str]:
+def _command(peer: Peer, folder: Path, conf: Path, values: dict[str, int]) -> list[str]:
+    if peer.kind == "floor":
+        ports = ("http_port", "http_target", "bulk_port", "bulk_target")
+        return [peer.program, *(str(values[port]) for port in ports)]
     if peer.kind == "fastlb":
         # The same fastlb as is imported here, installed or not.
         where = Path(fastlb.__file__).resolve().parent.parent

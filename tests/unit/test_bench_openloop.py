@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from bench import openloop, strace
+from bench.compiled import compiled
 from fastlb import _engine
 
 pytestmark = pytest.mark.skipif(_engine.BUILD != "release", reason="the same for every build: once is enough")
@@ -26,7 +27,7 @@ RATE, SECONDS, CONNECTIONS, STALL_S = 1000, 1.5, 4, 0.5
 def program(tmp_path_factory):
     if not (shutil.which("cc") or shutil.which("gcc")):
         pytest.skip("no C compiler")
-    return openloop.build(tmp_path_factory.mktemp("openloop"))
+    return compiled("openloop", tmp_path_factory.mktemp("openloop"))
 
 
 @contextmanager
