@@ -98,8 +98,13 @@ def test_transfers_survive_a_link_that_goes_away(fastlb, far_server, port, scale
     transfers = [Transfer(n, 2 * MEGABYTE, 2 * MEGABYTE, 10_000, 20) for n in range(1, count + 1)]
     idle = connect(("127.0.0.1", port))
 
+    def under_way():
+        now = lb.samples()
+        established = now.sum("fastlb_server_sessions") - now.sum("fastlb_server_connecting")
+        return established == count + 1 and now.sum("fastlb_server_received_bytes_total") > MEGABYTE
+
     def flap():
-        eventually(lambda: lb.samples().sum("fastlb_server_received_bytes_total") > MEGABYTE, "bytes on their way")
+        eventually(under_way, "everybody's bytes are on their way")
         with kernel.link_down("far"):
             time.sleep(down_s)  # it is the fault itself that lasts so long
             assert lb.samples().sum("fastlb_server_sessions") == count + 1, "the link went down too late"

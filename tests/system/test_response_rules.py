@@ -91,7 +91,7 @@ def test_what_a_server_says_first(balancer, puppet, ports, log):
     assert read_to_end(client) == (b"BYE, " + bytes(100), FIN)
     assert read_to_end(far)[0] == b""
     ended(client, far, "--")
-    client, far = open_at(close)
+    client, far = open_at(close, b"x")
     far.sendall(b"BYEx"[:2])
     reset(client)
     assert read_to_end(far) == (b"", RST)
