@@ -1,14 +1,11 @@
 """``option kernel-splice`` when something goes wrong: the right bytes, or an honest reset, and nothing left behind."""
 
 import itertools
-import os
 import random
-import signal
 import socket
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -20,6 +17,7 @@ from .harness.chatty import chat_until_promoted
 from .harness.client import FIN, RST, connect, read_exactly, read_to_end, reset
 from .harness.launch import BASE
 from .harness.load import in_threads
+from .harness.processes import stopped
 from .harness.waiting import eventually
 
 pytestmark = pytest.mark.skipif(kernelsplice.refusal() is not None, reason=f"not here: {kernelsplice.refusal()}")
@@ -131,15 +129,6 @@ def bytes_copied(lb):
     return lb.samples().sum("fastlb_worker_moved_bytes_total", mover="copy")
 
 
-@contextmanager
-def stopped(pid):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 @pytest.mark.skipif(bool(inject.unavailable()), reason=str(inject.unavailable()))
 def test_all_is_acknowledged_while_the_worker_counts(fastlb, puppet, port, directory):
     """What a sink has is the sum of its acknowledged bytes and of those that are not, asked for one after the other.
@@ -156,13 +145,13 @@ def test_all_is_acknowledged_while_the_worker_counts(fastlb, puppet, port, direc
     chat_until_promoted(lb, client, far)
     tiny, large = credit_and(0, 1, seed=1), credit_and(20, 1000, seed=2)
     copied, before = random.Random(3).randbytes(4000), bytes_copied(lb)
-    with stopped(worker):
+    with stopped([worker]):
         for part in (*tiny, copied):
             far.sendall(part)
         got = read_exactly(client, len(tiny) * 3 // 4)  # the chat has cost up to a quarter
     eventually(lambda: bytes_copied(lb) >= before + len(copied), "the worker copies more than the client has room for")
     with inject.doing_nothing([worker], "ioctl", directory) as injection:
-        with stopped(worker):
+        with stopped([worker]):
             for part in large:
                 far.sendall(part)
         far.shutdown(socket.SHUT_WR)

@@ -1,13 +1,9 @@
 """B8: connections that are dead before they are accepted cost no descriptor and no connect to a server."""
 
-import contextlib
-import os
-import signal
-from collections.abc import Iterator
-
 from .harness.client import connect, who
 from .harness.client import reset as abort
 from .harness.movers import OWN_CHOICE
+from .harness.processes import stopped
 from .harness.waiting import eventually
 
 MOVERS = OWN_CHOICE
@@ -27,17 +23,6 @@ def test_reset_before_accept_is_never_passed_on(fastlb, mover, peer, port, scale
     assert now.sum("fastlb_server_picked_total", server="s1") == 0, "a server was bothered for a dead client"
     assert who(("127.0.0.1", port)) == "s"
     assert now.sum("fastlb_worker_restarts_total") == 0
-
-
-@contextlib.contextmanager
-def stopped(pids: list[int]) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def ended(lb):

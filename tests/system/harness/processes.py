@@ -3,6 +3,8 @@
 import os
 import signal
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -13,6 +15,19 @@ def alive(pid: int) -> bool:
     """Running (a zombie has ended)."""
     fields = _stat(pid)
     return bool(fields) and fields[0] != "Z"
+
+
+@contextmanager
+def stopped(pids: Iterable[int]) -> Iterator[None]:
+    """The body runs while these do not."""
+    pids = list(pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def _stat(pid: int) -> list[str]:
